@@ -1,0 +1,1 @@
+"""From observations to meaning. Pure: no clock, no file, no network; equal input gives equal output."""

@@ -1,0 +1,107 @@
+"""The doors between layers: what the runner is given and what an engine or a profile must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from llmtester.domain.records import (
+    Available,
+    Completion,
+    Grade,
+    Instant,
+    Missing,
+    Reading,
+    SessionFacts,
+)
+from llmtester.domain.work import Load, Message, ModelRef, Request, Target
+
+OnArrival: TypeAlias = Callable[[int], None]
+"""Called with the monotonic time of each event of the stream as it is read; for displays, never for metrics."""
+
+
+class Session(Protocol):
+    """One ready server."""
+
+    @property
+    def facts(self) -> SessionFacts: ...
+
+    async def generate(self, request: Request, on_arrival: OnArrival) -> Completion:
+        """The whole answer. Raises ``RequestFailed``; cancelling it also cancels the work of the server."""
+        ...
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of the prompt as the model will see it, template included. Raises ``RequestFailed``."""
+        ...
+
+
+CountTokens: TypeAlias = Callable[[Sequence[Message]], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What an engine may need beyond a target. ``folder`` is where it may keep small state of its own."""
+
+    binary: str | None = None
+    url: str | None = None
+    api_key: str | None = None
+    load_timeout_s: float = 300.0
+    folder: Path | None = None
+
+
+class Engine(Protocol):
+    """A way to serve models. Built-ins are rows of ``plugins.ENGINES``; constructed with ``EngineOptions``."""
+
+    name: str
+
+    def available(self) -> Available | Missing:
+        """Cheap (well under a second), starts nothing."""
+        ...
+
+    def catalogue(self, wanted: Sequence[str]) -> tuple[ModelRef, ...] | None:
+        """The engine's own models that match the names, or ``None`` if it serves GGUF files of this machine."""
+        ...
+
+    def open(self, target: Target, folder: Path) -> AbstractAsyncContextManager[Session]:
+        """A ready server for the time of the block; logs go into ``folder``. Raises ``EngineError`` on entering."""
+        ...
+
+
+class Profile(Protocol):
+    """What is asked and what counts as good."""
+
+    name: str
+    summary: str
+    headline: tuple[str, ...]
+
+    def loads(self, context_tok: int | None) -> Sequence[Load]:
+        """The loads to measure for a model that was trained for ``context_tok`` (``None``: unknown)."""
+        ...
+
+    async def requests(self, load: Load, trial: int, seed: int, count_tokens: CountTokens) -> Sequence[Request]:
+        """The requests of one trial: equal arguments and tokenizer give equal requests, and no two trials share a
+        prompt."""
+        ...
+
+    def grade(self, request: Request, completion: Completion) -> Grade | None:
+        """A grade where the profile can tell right from wrong, else ``None``."""
+        ...
+
+
+class Clock(Protocol):
+    def now_ns(self) -> int:
+        """Monotonic nanoseconds."""
+        ...
+
+    def instant(self) -> Instant: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Sensors(Protocol):
+    def read(self, server_process_id: int | None) -> Reading:
+        """A reading; costs about a millisecond."""
+        ...

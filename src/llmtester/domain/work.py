@@ -1,0 +1,194 @@
+"""What is to be done: model, target, load, cell, plan. All values; equality is meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from typing import Literal, TypeAlias
+
+CacheType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
+Role: TypeAlias = Literal["system", "user", "assistant"]
+
+
+def digest(value: object) -> str:
+    """16 hexadecimal digits that are equal exactly if two JSON-able values are equal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """One model at one quantization, as a file (or a name that its engine understands).
+
+    ``fingerprint`` identifies the content cheaply (header, size and probes of the file): two files with the same
+    fingerprint are taken for the same model. ``None`` in a fact means that the source did not say.
+    """
+
+    name: str
+    quantization: str
+    path: str
+    size_bytes: int
+    fingerprint: str
+    architecture: str | None = None
+    parameters_count: int | None = None
+    context_tok: int | None = None
+    bits_per_weight: float | None = None
+    has_chat_template: bool | None = None
+    licence: str | None = None
+
+    @property
+    def label(self) -> str:
+        """``name quantization``, for people; untrusted text."""
+        return f"{self.name} {self.quantization}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How a server is started. Everything that distorts a measurement is pinned here.
+
+    ``context_tok`` is per slot. ``threads`` and ``gpu_layers`` of ``None`` leave the choice to the engine, which
+    reports what it chose.
+    """
+
+    context_tok: int = 4096
+    slots: int = 1
+    threads: int | None = None
+    batch_tok: int = 2048
+    micro_batch_tok: int = 512
+    gpu_layers: int | None = None
+    device: str | None = None
+    tensor_split: str | None = None
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    cache_type_k: CacheType = "f16"
+    cache_type_v: CacheType = "f16"
+    memory_map: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Engine + model + settings: one server start."""
+
+    engine: str
+    model: ModelRef
+    settings: ServerSettings
+
+    @property
+    def key(self) -> str:
+        """Unique in a plan and readable: ``engine/model/quantization/settings digest``. Untrusted text."""
+        return f"{self.engine}/{self.model.name}/{self.model.quantization}/{self._identity[:6]}"
+
+    @property
+    def folder_name(self) -> str:
+        """A file-system safe name made from the identity alone."""
+        return f"target-{self._identity}"
+
+    @property
+    def _identity(self) -> str:
+        return digest([self.engine, self.model.fingerprint, self.model.path, asdict(self.settings)])
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How requests of one kind arrive, and how long they are.
+
+    One trial sends ``requests_per_trial`` requests, at most ``concurrency`` in flight. Trials go on until the
+    relative half-width of the headline interval is at most ``precision_ratio``, within ``min_trials`` and
+    ``max_trials``. Lengths are tokens as the server counts them, template included.
+    """
+
+    name: str
+    prompt_tok: int
+    output_tok: int
+    concurrency: int = 1
+    requests_per_trial: int = 1
+    warmup_trials: int = 1
+    min_trials: int = 5
+    max_trials: int = 10
+    precision_ratio: float = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One square of the matrix: a target measured by one profile under one load."""
+
+    target: Target
+    profile: str
+    load: Load
+
+    @property
+    def key(self) -> str:
+        """Unique in a plan and stable over processes: the target's key, profile and load name."""
+        return f"{self.target.key}/{self.profile}/{self.load.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A cell that the planner leaves out, kept as evidence with its reason."""
+
+    cell: Cell
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a run will do, in order. Two equal requests give two plans with equal digests."""
+
+    cells: tuple[Cell, ...]
+    skips: tuple[Skip, ...] = ()
+    notes: tuple[str, ...] = ()
+    seed: int = 1
+    expected_s: float | None = None
+
+    @property
+    def digest(self) -> str:
+        """Identity of the work itself: cells and seed, not notes, skips or expectations."""
+        return digest([self.seed, [asdict(cell) for cell in self.cells]])
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Distinct targets in plan order."""
+        return tuple(dict.fromkeys(cell.target for cell in self.cells))
+
+    def by_target(self) -> Iterator[tuple[Target, tuple[Cell, ...]]]:
+        """Neighbouring cells that share one server start."""
+        for target, cells in groupby(self.cells, key=lambda cell: cell.target):
+            yield target, tuple(cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Limits of one request, in seconds: to connect, to the first token, between tokens, in all."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 300.0
+    between_tokens_s: float = 60.0
+    total_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one client asks once.
+
+    ``fixed_length`` asks the engine to write exactly ``max_tok`` tokens where it can (``ignore_eos``).
+    ``reuse_cache`` allows the engine to reuse a cached prefix; off for everything that measures prefill.
+    ``planned_prompt_tok`` is the length that the profile aimed at, template included.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    max_tok: int
+    planned_prompt_tok: int | None = None
+    fixed_length: bool = True
+    reuse_cache: bool = False
+    temperature: float = 0.0
+    seed: int = 1
+    timeouts: Timeouts = field(default_factory=Timeouts)
