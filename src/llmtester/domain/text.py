@@ -1,0 +1,46 @@
+"""Making untrusted text safe to show and units readable. Used by everything that prints."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def printable(text: str, limit_characters: int = 200) -> str:
+    """One line of ``text`` in which nothing can move a cursor, hide, or turn the reading direction.
+
+    Control, format (bidirectional marks, zero-width), surrogate and unassigned characters become visible escapes such
+    as ``\\x1b`` or ``\\u202e``; what exceeds ``limit_characters`` is cut and marked with an ellipsis.
+    """
+    shown = "".join(
+        char if unicodedata.category(char) not in _HIDDEN_CATEGORIES else _escaped(char)
+        for char in text[: limit_characters + 1]
+    )
+    return shown if len(shown) <= limit_characters else shown[: limit_characters - 1] + "…"
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def human_bytes(size_bytes: float) -> str:
+    """``1.5 GB``: decimal units, as disks and model hubs count them."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if abs(size_bytes) >= factor:
+            scaled = size_bytes / factor
+            return f"{scaled:.0f} {unit}" if scaled >= 100 else f"{scaled:.1f} {unit}"
+    return f"{size_bytes:.0f} B"
+
+
+def human_duration(seconds: float) -> str:
+    """``850 ms``, ``12 s``, ``4 min``, ``2 h 05 min``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
