@@ -1,0 +1,206 @@
+"""What the journal says: events folded into the facts that every decision and every view reads.
+
+``RunState`` is the only thing that knows how far a run is. The runner asks it what is left, the summary reads its
+samples, the dashboard shows it. Applying the events of a journal in order always gives the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmtester.domain.events import (
+    CellSkipped,
+    Event,
+    Pulse,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    SampleTaken,
+    TargetFailed,
+    TargetReady,
+    TrialEnded,
+    TrialStarted,
+)
+from llmtester.domain.records import Instant, Machine, Reading, Sample, SessionFacts
+from llmtester.domain.work import Cell, Plan
+
+PULSES_KEPT = 600
+"""Readings kept per target for curves: ten minutes at one a second; older ones are thinned, extremes stay."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """One finished repetition and the launch (server start) that it belongs to."""
+
+    number: int
+    launch: int
+    samples: tuple[Sample, ...]
+
+
+@dataclass(slots=True)
+class CellState:
+    cell: Cell
+    trials: list[Trial] = field(default_factory=list)
+    warmups: list[Trial] = field(default_factory=list)
+    crashes: list[TargetFailed] = field(default_factory=list)
+    skipped: str | None = None
+
+    @property
+    def next_trial(self) -> int:
+        """The number that the next measured trial must have; finished numbers are never used again."""
+        return self.trials[-1].number + 1 if self.trials else 0
+
+    def warmups_in(self, launch: int) -> int:
+        return sum(1 for trial in self.warmups if trial.launch == launch)
+
+
+@dataclass(slots=True)
+class TargetState:
+    """``launch`` counts the starts of this target. A server that did not load is final; a crash belongs to its cell."""
+
+    launch: int = 0
+    facts: SessionFacts | None = None
+    load_ns: list[int] = field(default_factory=list)
+    load_failure: TargetFailed | None = None
+    readings: list[Reading] = field(default_factory=list)
+    memory_peak_bytes: int | None = None
+
+
+@dataclass(slots=True)
+class Running:
+    """The trial under way: not counted yet, forgotten if it does not end."""
+
+    cell: str
+    trial: int
+    warmup: bool
+    started_ns: int
+    arrived_count: int = 0
+    samples: list[Sample] = field(default_factory=list)
+
+
+class RunState:
+    """The state of one run. ``apply`` is the only way to change it."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.run_id = ""
+        self.started_unix_ns = 0
+        self.version = ""
+        self.plan = Plan(cells=())
+        self.machine: Machine | None = None
+        self.settings: dict[str, Any] = {}
+        self.cells: dict[str, CellState] = {}
+        self.targets: dict[str, TargetState] = {}
+        self.running: Running | None = None
+        self.reading: Reading | None = None
+        self.ended: RunEnded | None = None
+        self.resumed_count = 0
+        self.clock: Instant | None = None
+        self.last_ns = 0
+        self._active_ns = 0
+        for event in events:
+            self.apply(event)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds that the run has been active, pauses between interruption and resume left out."""
+        current = self.last_ns - self.clock.monotonic_ns if self.clock else 0
+        return (self._active_ns + current) / 1e9
+
+    def apply(self, event: Event) -> None:
+        """Fold one event in. Events must come in the order in which they were emitted."""
+        if isinstance(event, (RunStarted, RunResumed)):
+            if self.clock:
+                self._active_ns += self.last_ns - self.clock.monotonic_ns
+            self.clock = event.clock
+        self.last_ns = event.at_ns
+        _FOLD[type(event)](self, event)
+
+    def target_of(self, cell_key: str) -> TargetState:
+        return self.targets[self.cells[cell_key].cell.target.key]
+
+    def _start(self, event: RunStarted) -> None:
+        self.run_id = event.run_id
+        self.version = event.version
+        self.plan = event.plan
+        self.machine = event.machine
+        self.settings = event.settings
+        self.started_unix_ns = event.clock.unix_ns
+        for cell in event.plan.cells:
+            self._add(cell)
+        for skip in event.plan.skips:
+            self._add(skip.cell).skipped = skip.reason
+
+    def _add(self, cell: Cell) -> CellState:
+        self.targets.setdefault(cell.target.key, TargetState())
+        return self.cells.setdefault(cell.key, CellState(cell))
+
+    def _resume(self, event: RunResumed) -> None:
+        self.resumed_count += 1
+        self.ended = None
+        self.running = None
+
+    def _target_ready(self, event: TargetReady) -> None:
+        target = self.targets[event.target]
+        target.launch += 1
+        target.facts = event.facts
+        target.load_ns.append(event.facts.load_ns)
+
+    def _target_failed(self, event: TargetFailed) -> None:
+        if self.running:
+            self.cells[self.running.cell].crashes.append(event)
+        else:
+            self.targets[event.target].load_failure = event
+        self.running = None
+
+    def _trial_started(self, event: TrialStarted) -> None:
+        self.running = Running(event.cell, event.trial, event.warmup, event.at_ns)
+
+    def _sample(self, event: SampleTaken) -> None:
+        if self.running:
+            self.running.samples.append(event.sample)
+
+    def _pulse(self, event: Pulse) -> None:
+        self.reading = event.reading
+        if self.running:
+            self.running.arrived_count = event.arrived_count
+        if event.cell is None:
+            return
+        target = self.target_of(event.cell)
+        anonymous, file_backed = event.reading.server_anonymous_bytes, event.reading.server_file_bytes
+        if anonymous is not None and file_backed is not None:
+            target.memory_peak_bytes = max(target.memory_peak_bytes or 0, anonymous + file_backed)
+        target.readings.append(event.reading)
+        if len(target.readings) > PULSES_KEPT:
+            del target.readings[: PULSES_KEPT // 2 : 2]
+
+    def _end_trial(self, event: TrialEnded) -> None:
+        running = self.running
+        self.running = None
+        if running is None or (running.cell, running.trial) != (event.cell, event.trial):
+            return
+        cell = self.cells[event.cell]
+        trial = Trial(event.trial, self.target_of(event.cell).launch, tuple(running.samples))
+        (cell.warmups if event.warmup else cell.trials).append(trial)
+
+    def _skip(self, event: CellSkipped) -> None:
+        self.cells[event.cell].skipped = event.reason
+
+    def _end(self, event: RunEnded) -> None:
+        self.running = None
+        self.ended = event
+
+
+_FOLD: dict[type, Callable[[RunState, Any], None]] = {
+    RunStarted: RunState._start,
+    RunResumed: RunState._resume,
+    TargetReady: RunState._target_ready,
+    TargetFailed: RunState._target_failed,
+    TrialStarted: RunState._trial_started,
+    SampleTaken: RunState._sample,
+    Pulse: RunState._pulse,
+    TrialEnded: RunState._end_trial,
+    CellSkipped: RunState._skip,
+    RunEnded: RunState._end,
+}

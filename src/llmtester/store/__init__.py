@@ -1,0 +1,1 @@
+"""Run folders on disk: the journal that is the checkpoint, its schema, and the locks."""

@@ -1,0 +1,120 @@
+"""The folder of runs: where each run keeps its journal, server logs and reports, and how one is found again."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from llmtester.domain.errors import EnvironmentNotReady, Locked, NothingToDo
+from llmtester.domain.work import Target
+
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run on disk. Nothing here creates or deletes anything but ``server_folder``."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "run.lock"
+
+    def server_folder(self, target: Target) -> Path:
+        """Where the logs of one target go; made if needed."""
+        folder = self.path / "servers" / target.folder_name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def is_active(self) -> bool:
+        """Whether a process is writing this run now. The lock dies with its owner, so a killed run is not active."""
+        try:
+            with FileLock(self.lock, timeout=0):
+                return False
+        except Timeout:
+            return True
+
+
+def create(output_folder: Path) -> RunFolder:
+    """A new, empty folder that only its owner can read. Raises ``EnvironmentNotReady`` before anything is measured."""
+    run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    path = output_folder / run_id
+    try:
+        output_folder.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700)
+    except OSError as error:
+        raise EnvironmentNotReady(
+            f"Cannot write to the output folder {output_folder}",
+            why=error.strerror or str(error),
+            fix="choose another one: llmtester run --output-dir DIR",
+        ) from error
+    return RunFolder(path)
+
+
+def all_runs(output_folder: Path) -> tuple[RunFolder, ...]:
+    """Every run with a journal, oldest first."""
+    if not output_folder.is_dir():
+        return ()
+    names = sorted(entry.name for entry in output_folder.iterdir() if _RUN_ID.fullmatch(entry.name))
+    folders = (RunFolder(output_folder / name) for name in names)
+    return tuple(folder for folder in folders if folder.journal.is_file())
+
+
+def find(output_folder: Path, name: str) -> RunFolder:
+    """The run called ``name``: ``latest``, a run id, or the path of a run folder. Raises ``NothingToDo``."""
+    if os.sep in name or name in {".", ".."}:
+        direct = RunFolder(Path(name))
+        if direct.journal.is_file():
+            return direct
+        raise NothingToDo(f"{name} is not a run folder", why="it holds no journal.jsonl", fix="llmtester report list")
+    runs = all_runs(output_folder)
+    if not runs:
+        raise NothingToDo(f"There is no run in {output_folder} yet", fix="llmtester run --quick")
+    if name == "latest":
+        return runs[-1]
+    known = {run.run_id: run for run in runs}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    raise NothingToDo(
+        f"There is no run called {name} in {output_folder}",
+        why=f"did you mean {near[0]}?" if near else "",
+        fix="llmtester report latest",
+    )
+
+
+@contextmanager
+def exclusive(lock: Path, what: str) -> Iterator[None]:
+    """Hold ``lock`` for the block. Raises ``Locked``, naming ``what`` is taken, if another process holds it."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(lock, timeout=0)
+    try:
+        held.acquire()
+    except Timeout as error:
+        raise Locked(
+            f"{what} is in use by another llmtester",
+            why="two runs at once would slow each other down and measure nonsense",
+            fix="wait for it: llmtester watch latest",
+        ) from error
+    try:
+        yield
+    finally:
+        held.release()

@@ -1,0 +1,74 @@
+"""Events to JSON and back, for every schema version that was ever written.
+
+History, newest first. Each entry of ``UPGRADES`` turns the data of one record from its version into the next one, so
+a journal of any age is read by walking up. ``tests/data/journals`` holds a frozen journal of each version.
+
+1. First version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, get_args
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from llmtester.domain import events
+from llmtester.domain.errors import StoreError
+from llmtester.domain.events import Event
+
+SCHEMA = 1
+
+Upgrade = Callable[[str, dict[str, Any]], dict[str, Any]]
+UPGRADES: Mapping[int, Upgrade] = {}
+
+
+def kind_of(event_type: type) -> str:
+    """``SampleTaken`` -> ``sample_taken``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", event_type.__name__).lower()
+
+
+EVENT_TYPES: Mapping[str, type] = {kind_of(event_type): event_type for event_type in get_args(events.Event)}
+_KINDS: Mapping[type, str] = {event_type: kind for kind, event_type in EVENT_TYPES.items()}
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Event]:
+    return TypeAdapter(EVENT_TYPES[kind])
+
+
+def encode(event: Event) -> tuple[str, bytes]:
+    """The kind of the event and its data as compact JSON. Raises ``StoreError`` for text that no JSON can hold."""
+    try:
+        return _KINDS[type(event)], orjson.dumps(event)
+    except TypeError as error:
+        raise StoreError("An event cannot be written to the journal", why=str(error)) from error
+
+
+def decode(kind: str, data: dict[str, Any], schema: int) -> Event:
+    """The event that ``encode`` was given, from any schema up to ``SCHEMA``. Raises ``StoreError``."""
+    for version in range(schema, SCHEMA):
+        data = UPGRADES[version](kind, data)
+    if kind not in EVENT_TYPES:
+        raise StoreError(f"The journal holds a record of unknown kind {kind!r}")
+    try:
+        return _adapter(kind).validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise StoreError(f"A {kind} record of the journal is not valid", why=f"{where}: {first['msg']}") from error
+
+
+def check_version(schema: object) -> int:
+    """The schema number if this version of llmtester can read it. Raises ``StoreError``."""
+    if not isinstance(schema, int) or schema < 1:
+        raise StoreError("This is not an llmtester journal", why="its first line names no schema")
+    if schema > SCHEMA:
+        raise StoreError(
+            f"The journal was written by a newer llmtester (schema {schema}, this one reads up to {SCHEMA})",
+            fix="pipx upgrade llmtester",
+        )
+    return schema
