@@ -1,19 +1,12 @@
-"""Statistics without a library: order statistics, percentiles with floors, bootstrap, intervals of a ratio of sums.
-
-Everything is deterministic: resampling uses a fixed seed, so that a report rendered twice shows the same digits.
-"""
+"""Statistics without a library: order statistics, percentiles with floors, intervals of medians and ratios."""
 
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 
-RESAMPLES = 2_000
-"""Bootstrap resamples: the percentile ends then move by well under the rounding of any report."""
-
 MIN_TRIALS_FOR_INTERVAL = 5
-"""Below five blocks a bootstrap only restates the range (facts/measuring, section 3)."""
+"""Below five blocks no interval of a median reaches even 90 %."""
 
 
 def median(values: Sequence[float]) -> float:
@@ -46,23 +39,32 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 
 
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
-    """The distribution-free interval of the median from two order statistics, at least ``confidence``.
+    """The distribution-free interval of the median, from interpolated order statistics.
 
-    The pair of ranks (k, n + 1 - k) covers the median with probability ``1 - 2 P(Bin(n, 1/2) < k)``. ``None`` when not
-    even the extremes reach the confidence (fewer than six values for 95 %).
+    The ranks (k, n + 1 - k) cover the median with probability ``1 - 2 P(Bin(n, 1/2) < k)``; between the two
+    neighbouring ks that bracket ``confidence`` the ends are interpolated after Hettmansperger and Sheather (1986).
+    At five values the extremes reach 93.75 % and are given; below that ``None``.
     """
     n = len(values)
-    tail = 0.0
-    k = 0
-    while True:
-        tail += math.comb(n, k) / 2**n
-        if 1 - 2 * tail < confidence:
-            break
-        k += 1
-    if k == 0:
+    if n < MIN_TRIALS_FOR_INTERVAL:
         return None
     ordered = sorted(values)
-    return ordered[k - 1], ordered[n - k]
+    k, outer, inner = 1, _rank_coverage(n, 1), _rank_coverage(n, 2)
+    if outer <= confidence:
+        return ordered[0], ordered[-1]
+    while inner > confidence:
+        k, outer, inner = k + 1, inner, _rank_coverage(n, k + 2)
+    share = (outer - confidence) / (outer - inner)
+    weight = (n - k) * share / (k + (n - 2 * k) * share)
+    return (
+        (1 - weight) * ordered[k - 1] + weight * ordered[k],
+        (1 - weight) * ordered[n - k] + weight * ordered[n - k - 1],
+    )
+
+
+def _rank_coverage(n: int, k: int) -> float:
+    """The probability that the median lies between the k-th smallest and the k-th largest of n values."""
+    return 1 - sum(math.comb(n, i) for i in range(k)) / math.pow(2, n - 1)
 
 
 def ratio_interval(
@@ -83,17 +85,6 @@ def ratio_interval(
     variance = sum(residual * residual for residual in residuals) / (n - 1)
     half = student_t(confidence, n - 1) * math.sqrt(variance / n) / (total / n)
     return ratio - half, ratio + half
-
-
-def bootstrap_interval(values: Sequence[float], confidence: float = 0.95, seed: int = 1) -> tuple[float, float] | None:
-    """Percentile bootstrap of the median over blocks; ``None`` below ``MIN_TRIALS_FOR_INTERVAL``."""
-    n = len(values)
-    if n < MIN_TRIALS_FOR_INTERVAL:
-        return None
-    draw = random.Random(seed)  # noqa: S311 (resampling, not cryptography)
-    medians = sorted(median([values[int(draw.random() * n)] for _ in range(n)]) for _ in range(RESAMPLES))
-    cut = (1 - confidence) / 2
-    return medians[int(cut * RESAMPLES)], medians[min(RESAMPLES - 1, int((1 - cut) * RESAMPLES))]
 
 
 def student_t(confidence: float, degrees: int) -> float:

@@ -1,0 +1,143 @@
+"""Which model for which use, why, and how sure that is. Rules as data: one row of ``USES`` a use.
+
+The rule: among the targets that are good enough for the use, the most capable one wins, because below "good" speed is
+felt and above it the better answer matters more. Until quality was measured, capability is what the files say: more
+parameters, then more bits a weight. Equal capability is decided by speed, and a difference within the interval or
+within 3 % is a tie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmtester.analysis import ratings
+from llmtester.analysis.ratings import ORDER
+from llmtester.analysis.summary import Advice, CellSummary, Estimate, Rating, TargetSummary
+
+TIE_RATIO = 0.03
+"""Two speeds closer than this are called equal: nobody feels it and a reboot moves it further."""
+
+SURE_RATIO = 0.05
+"""Relative half-width of the speed interval up to which the rating is called certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A job that a person has, the profile that stands for it and the metric that decides among equals."""
+
+    name: str
+    profile: str
+    speed: str
+
+
+USES = (Use("chat", "interactive", "decode_tok_per_s"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One target for one use: its worst rating over the loads and its slowest speed."""
+
+    target: TargetSummary
+    cells: tuple[CellSummary, ...]
+    rating: Rating
+    speed: Estimate
+
+    @property
+    def capability(self) -> tuple[float, float]:
+        """More parameters first, then more bits a weight; what a file does not say counts as least."""
+        model = self.target.model
+        return (float(model.parameters_count or 0), round(model.bits_per_weight or 0.0, 1))
+
+
+def advise(targets: Sequence[TargetSummary], cells: Sequence[CellSummary]) -> tuple[Advice, ...]:
+    """One advice for each use that has measured cells."""
+    found = []
+    for use in USES:
+        measured = [cell for cell in cells if cell.profile == use.profile]
+        if measured:
+            found.append(_advise(use, _candidates(use, targets, measured)))
+    return tuple(found)
+
+
+def _candidates(use: Use, targets: Sequence[TargetSummary], cells: Sequence[CellSummary]) -> list[Candidate]:
+    found = []
+    for target in targets:
+        own = tuple(cell for cell in cells if cell.target == target.key)
+        speeds = [speed for cell in own if isinstance(speed := cell.metrics.get(use.speed), Estimate)]
+        rating = ratings.worst([cell.rating for cell in own])
+        if speeds and rating is not Rating.NOT_RATED:
+            found.append(Candidate(target, own, rating, min(speeds, key=lambda speed: speed.value)))
+    return found
+
+
+def _advise(use: Use, candidates: Sequence[Candidate]) -> Advice:
+    if not candidates:
+        return Advice(use.name, f"No model could be rated for {use.name}.", None, (), "unknown", (), ())
+    rank = min(max(ORDER.index(Rating.GOOD), min(ORDER.index(c.rating) for c in candidates)), len(ORDER) - 1)
+    fit = [candidate for candidate in candidates if ORDER.index(candidate.rating) <= rank]
+    winner = max(fit, key=lambda candidate: (candidate.capability, candidate.speed.value))
+    ties = [c for c in fit if c is not winner and c.capability == winner.capability and _tied(c.speed, winner.speed)]
+    certainty = _certainty(winner)
+    enough = ORDER.index(winner.rating) <= ORDER.index(Rating.ACCEPTABLE)
+    label = winner.target.model.label
+    names = " or ".join([label, *(tie.target.model.label for tie in ties)])
+    verdict = (
+        f"Use {names} for {use.name}: it is {winner.rating.value} here."
+        if enough
+        else f"None of these models is good enough for {use.name} on this machine; {label} comes closest."
+    )
+    return Advice(
+        use=use.name,
+        verdict=verdict,
+        winner=winner.target.key if enough else None,
+        ties=tuple(tie.target.key for tie in ties),
+        certainty=certainty,
+        why=_why(winner, ties, fit, candidates),
+        cells=tuple(cell.key for cell in winner.cells),
+    )
+
+
+def _why(
+    winner: Candidate, ties: Sequence[Candidate], fit: Sequence[Candidate], candidates: Sequence[Candidate]
+) -> tuple[str, ...]:
+    slowest = min(winner.cells, key=lambda cell: _value(cell, "decode_tok_per_s"))
+    reasons = [slowest.meaning]
+    if ties:
+        reasons.append("The speeds of the models named are within what this run can tell apart: a tie.")
+    others = [candidate for candidate in fit if candidate is not winner and candidate not in ties]
+    if others:
+        reasons.append(
+            f"{len(others)} other{'s are' if len(others) > 1 else ' is'} fast enough as well; this one is the largest "
+            "of them, and a larger file of a kind normally answers better."
+        )
+    slower = [candidate for candidate in candidates if candidate not in fit]
+    if slower:
+        names = ", ".join(candidate.target.model.label for candidate in slower[:3])
+        reasons.append(f"Rated lower: {names}{' and more' if len(slower) > 3 else ''}.")
+    reasons.append("The quality of the answers was not measured in this run.")
+    return tuple(reasons)
+
+
+def _value(cell: CellSummary, name: str) -> float:
+    measured = cell.metrics.get(name)
+    return measured.value if isinstance(measured, Estimate) else float("inf")
+
+
+def _tied(one: Estimate, other: Estimate) -> bool:
+    if abs(one.value / other.value - 1) <= TIE_RATIO:
+        return True
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.low <= other.high and other.low <= one.high
+
+
+def _certainty(winner: Candidate) -> str:
+    """``sure``: narrow interval, no doubt; ``fairly sure``: either; ``a first hint``: neither or unfinished."""
+    doubts = any(finding.severity != "note" for cell in winner.cells for finding in cell.findings)
+    complete = all(cell.status == "done" for cell in winner.cells)
+    speed = winner.speed
+    narrow = (
+        speed.low is not None and speed.high is not None and (speed.high - speed.low) / 2 / speed.value <= SURE_RATIO
+    )
+    return ("a first hint", "fairly sure", "sure")[(narrow and complete) + (not doubts and complete)]

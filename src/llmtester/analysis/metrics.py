@@ -1,0 +1,362 @@
+"""Every metric, once: a row with its unit, its direction, its formula in words and the code that computes it.
+
+Notation in the formulas: t0 is the moment before the request is written, t_first and t_last the arrivals of the first
+and last event that carried output, N the generated tokens as the server counts them, n1 the tokens in the first event.
+Warm-up trials never enter a metric, except ``ttft_cold_ms``, which is made of them. Failed requests enter only
+``failed_ratio``. A prompt that was served from a cache has no meaningful prefill, so it is refused there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, Protocol, TypeAlias, TypeVar
+
+from llmtester.analysis.state import CellState, Trial
+from llmtester.analysis.stats import median, median_interval, percentile, ratio_interval
+from llmtester.analysis.summary import Estimate, Measured, MetricInfo
+from llmtester.domain.records import Absent, Sample
+
+CACHED_RATIO_LIMIT = 0.01
+"""A prompt with a larger share of cached tokens was not really read (vLLM warns at the same share, #53920)."""
+
+BUNDLED_RATIO_LIMIT = 1.1
+"""More visible tokens per event than this, and the first event is taken to hold that many tokens, not one."""
+
+Direction: TypeAlias = Literal["higher", "lower", "neither"]
+T = TypeVar("T")
+Value: TypeAlias = float | Absent
+Parts: TypeAlias = tuple[float, float] | Absent
+
+
+class Metric(Protocol):
+    @property
+    def info(self) -> MetricInfo: ...
+
+    def of_trial(self, samples: Sequence[Sample]) -> Value: ...
+
+    def of_cell(self, cell: CellState) -> Measured: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MedianOfTrials:
+    """Median over trials of the median over the samples of a trial, with its distribution-free interval."""
+
+    info: MetricInfo
+    value: Callable[[Sample], Value]
+    trials: Callable[[CellState], Sequence[Trial]] = lambda cell: cell.trials
+
+    def of_trial(self, samples: Sequence[Sample]) -> Value:
+        values, reason = _present(self.value(sample) for sample in samples if sample.ok)
+        return median(values) if values else Absent(reason)
+
+    def of_cell(self, cell: CellState) -> Measured:
+        values, reason = _present(self.of_trial(trial.samples) for trial in self.trials(cell))
+        if not values:
+            return Absent(reason)
+        low, high = median_interval(values) or (None, None)
+        return Estimate(median(values), low, high, len(values))
+
+
+@dataclass(frozen=True, slots=True)
+class RatioOfSums:
+    """Sum of numerators over sum of denominators, so that long samples weigh more; never a mean of ratios."""
+
+    info: MetricInfo
+    parts: Callable[[Sample], Parts]
+
+    def of_trial(self, samples: Sequence[Sample]) -> Value:
+        summed = self._summed(samples)
+        return summed if isinstance(summed, Absent) else summed[0] / summed[1]
+
+    def of_cell(self, cell: CellState) -> Measured:
+        sums, reason = _present(self._summed(trial.samples) for trial in cell.trials)
+        if not sums:
+            return Absent(reason)
+        above, below = [a for a, _ in sums], [b for _, b in sums]
+        low, high = ratio_interval(above, below) or (None, None)
+        return Estimate(sum(above) / sum(below), low, high, len(sums))
+
+    def _summed(self, samples: Sequence[Sample]) -> Parts:
+        parts, reason = _present(self.parts(sample) for sample in samples if sample.ok)
+        below = sum(b for _, b in parts)
+        if not parts or below <= 0:
+            return Absent(reason)
+        return sum(a for a, _ in parts), below
+
+
+@dataclass(frozen=True, slots=True)
+class Highest:
+    """The worst value that was seen. An extreme has no interval."""
+
+    info: MetricInfo
+    value: Callable[[Sample], Value]
+
+    def of_trial(self, samples: Sequence[Sample]) -> Value:
+        values, reason = _present(self.value(sample) for sample in samples if sample.ok)
+        return max(values) if values else Absent(reason)
+
+    def of_cell(self, cell: CellState) -> Measured:
+        values, reason = _present(self.of_trial(trial.samples) for trial in cell.trials)
+        return Estimate(max(values), None, None, len(values)) if values else Absent(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedShare:
+    """Failed requests over all requests of the measured trials."""
+
+    info: MetricInfo
+
+    def of_trial(self, samples: Sequence[Sample]) -> Value:
+        return sum(not sample.ok for sample in samples) / len(samples) if samples else Absent("no request was sent")
+
+    def of_cell(self, cell: CellState) -> Measured:
+        share = self.of_trial([sample for trial in cell.trials for sample in trial.samples])
+        return share if isinstance(share, Absent) else Estimate(share, None, None, len(cell.trials))
+
+
+def _present(values: Iterable[T | Absent]) -> tuple[list[T], str]:
+    """The values that exist, and why the others do not."""
+    kept: list[T] = []
+    reason = "nothing was measured"
+    for value in values:
+        if isinstance(value, Absent):
+            reason = value.reason
+        else:
+            kept.append(value)
+    return kept, reason
+
+
+def _ttft_ms(sample: Sample) -> Value:
+    if not sample.arrivals_ns:
+        return Absent("the answer was empty")
+    return _uncached(sample) or sample.arrivals_ns[0] / 1e6
+
+
+def _uncached(sample: Sample) -> Absent | None:
+    if sample.cached_tok and sample.prompt_tok and sample.cached_tok > CACHED_RATIO_LIMIT * sample.prompt_tok:
+        return Absent(f"{sample.cached_tok} of {sample.prompt_tok} prompt tokens came from a cache")
+    return None
+
+
+def _overhead_ms(sample: Sample) -> Value:
+    ttft_ms = _ttft_ms(sample)
+    if isinstance(ttft_ms, Absent):
+        return ttft_ms
+    if sample.server is None or sample.server.prompt_ms is None:
+        return Absent("the server reports no timings")
+    return ttft_ms - sample.server.prompt_ms
+
+
+def _prefill_parts(sample: Sample) -> Parts:
+    cached = _uncached(sample)
+    if cached:
+        return cached
+    timings = sample.server
+    if timings is None or not timings.prompt_tok or not timings.prompt_ms:
+        return Absent("the server reports no timings")
+    return float(timings.prompt_tok), timings.prompt_ms / 1e3
+
+
+def visible_tok(sample: Sample) -> int:
+    """Generated tokens that can have brought text: the end token is counted by the server but brings none."""
+    return sample.completion_tok - (1 if sample.finish == "stop" else 0)
+
+
+def _decode_parts(sample: Sample) -> Parts:
+    if sample.token_source == "estimate":
+        return Absent("the server does not say how many tokens it wrote")
+    events = len(sample.arrivals_ns)
+    visible = visible_tok(sample)
+    if events < 2 or visible < 2:
+        return Absent("the answer was too short to have a speed")
+    first = visible / events if visible / events > BUNDLED_RATIO_LIMIT else 1.0
+    return visible - first, (sample.arrivals_ns[-1] - sample.arrivals_ns[0]) / 1e9
+
+
+def _server_decode_parts(sample: Sample) -> Parts:
+    timings = sample.server
+    if timings is None or not timings.predicted_tok or not timings.predicted_ms:
+        return Absent("the server reports no timings")
+    if timings.predicted_tok < 2:
+        return Absent("the answer was too short to have a speed")
+    return timings.predicted_tok - 1.0, timings.predicted_ms / 1e3
+
+
+def gaps_ms(sample: Sample) -> list[float]:
+    """Milliseconds between neighbouring events that carried output."""
+    return [(later - earlier) / 1e6 for earlier, later in pairwise(sample.arrivals_ns)]
+
+
+def _gap_percentile(percent: float) -> Callable[[Sample], Value]:
+    def value(sample: Sample) -> Value:
+        found = percentile(gaps_ms(sample), percent)
+        return Absent(f"too few gaps for the {percent:g}th percentile") if found is None else found
+
+    return value
+
+
+def _longest_gap_ms(sample: Sample) -> Value:
+    gaps = gaps_ms(sample)
+    return max(gaps) if gaps else Absent("the answer was too short to have gaps")
+
+
+def _e2e_ms(sample: Sample) -> Value:
+    return sample.arrivals_ns[-1] / 1e6 if sample.arrivals_ns else Absent("the answer was empty")
+
+
+def _tokens_per_chunk_parts(sample: Sample) -> Parts:
+    events = len(sample.arrivals_ns)
+    return (float(visible_tok(sample)), float(events)) if events else Absent("the answer was empty")
+
+
+def _prompt_tok(sample: Sample) -> Value:
+    return Absent("the server does not count prompts") if sample.prompt_tok is None else float(sample.prompt_tok)
+
+
+def _completion_tok(sample: Sample) -> Value:
+    return float(sample.completion_tok)
+
+
+def _first_of_each_launch(cell: CellState) -> Sequence[Trial]:
+    firsts: dict[int, Trial] = {}
+    for trial in cell.warmups:
+        firsts.setdefault(trial.launch, trial)
+    return tuple(firsts.values())
+
+
+def _info(name: str, title: str, unit: str, better: Direction, formula: str) -> MetricInfo:
+    return MetricInfo(name, title, unit, better, formula)
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.info.name: metric
+    for metric in (
+        MedianOfTrials(
+            _info("ttft_ms", "Time to first token", "ms", "lower", "t_first - t0, median over trials"),
+            _ttft_ms,
+        ),
+        MedianOfTrials(
+            _info(
+                "ttft_cold_ms",
+                "Time to first token, first request after a start",
+                "ms",
+                "lower",
+                "t_first - t0 of the first warm-up request of each server start, median over starts",
+            ),
+            _ttft_ms,
+            _first_of_each_launch,
+        ),
+        RatioOfSums(
+            _info(
+                "decode_tok_per_s",
+                "Writing speed",
+                "tok/s",
+                "higher",
+                "sum of (N - n1) over sum of (t_last - t_first); the end token is left out of N, n1 is 1 unless the "
+                "server bundles tokens",
+            ),
+            _decode_parts,
+        ),
+        RatioOfSums(
+            _info(
+                "server_decode_tok_per_s",
+                "Writing speed by the server's own clock",
+                "tok/s",
+                "higher",
+                "sum of (predicted tokens - 1) over sum of the predicted time that the server reports",
+            ),
+            _server_decode_parts,
+        ),
+        RatioOfSums(
+            _info(
+                "prefill_tok_per_s",
+                "Reading speed",
+                "tok/s",
+                "higher",
+                "sum of evaluated prompt tokens over sum of prompt time, both as the server reports them",
+            ),
+            _prefill_parts,
+        ),
+        MedianOfTrials(
+            _info(
+                "overhead_ms",
+                "Time to first token beyond the server's own prompt time",
+                "ms",
+                "lower",
+                "time to first token - prompt time reported by the server (queue, HTTP and template), median over "
+                "trials",
+            ),
+            _overhead_ms,
+        ),
+        MedianOfTrials(
+            _info(
+                "itl_p50_ms",
+                "Gap between tokens, typical",
+                "ms",
+                "lower",
+                "median of the gaps between events of a request, median over trials",
+            ),
+            _gap_percentile(50),
+        ),
+        MedianOfTrials(
+            _info(
+                "itl_p95_ms",
+                "Gap between tokens, 95th percentile",
+                "ms",
+                "lower",
+                "95th percentile of the gaps of a request (59 gaps at least), median over trials",
+            ),
+            _gap_percentile(95),
+        ),
+        Highest(
+            _info("itl_max_ms", "Longest stall", "ms", "lower", "longest gap between two events in any request"),
+            _longest_gap_ms,
+        ),
+        MedianOfTrials(
+            _info("e2e_ms", "Whole answer", "ms", "lower", "t_last - t0, median over trials"),
+            _e2e_ms,
+        ),
+        RatioOfSums(
+            _info(
+                "tokens_per_chunk",
+                "Tokens per event",
+                "tok",
+                "neither",
+                "visible tokens over events that carried output; 1 means that gaps are times between tokens",
+            ),
+            _tokens_per_chunk_parts,
+        ),
+        MedianOfTrials(
+            _info("prompt_tok", "Prompt length", "tok", "neither", "prompt tokens counted by the server, median"),
+            _prompt_tok,
+        ),
+        MedianOfTrials(
+            _info("completion_tok", "Answer length", "tok", "neither", "N, median over trials"),
+            _completion_tok,
+        ),
+        FailedShare(
+            _info("failed_ratio", "Failed requests", "", "lower", "failed requests over all requests of the trials"),
+        ),
+    )
+}
+
+
+class MetricsCollector:
+    """All metrics of one cell."""
+
+    def __init__(self, cell: CellState) -> None:
+        self._cell = cell
+
+    def collect(self) -> dict[str, Measured]:
+        """Each metric by name, ``Absent`` with its reason where it could not be computed."""
+        return {name: metric.of_cell(self._cell) for name, metric in METRICS.items()}
+
+    def per_trial(self) -> dict[str, tuple[float, ...]]:
+        """Each metric's value per measured trial, in order; trials without a value are left out."""
+        found: dict[str, tuple[float, ...]] = {}
+        for name, metric in METRICS.items():
+            values = (metric.of_trial(trial.samples) for trial in self._cell.trials)
+            found[name] = tuple(value for value in values if not isinstance(value, Absent))
+        return found

@@ -1,0 +1,137 @@
+"""``summarise``: the one step from a state to what every report says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from llmtester.analysis import findings, progress, ratings
+from llmtester.analysis.advice import advise
+from llmtester.analysis.metrics import METRICS, MetricsCollector
+from llmtester.analysis.progress import CellStatus
+from llmtester.analysis.state import CellState, RunState
+from llmtester.analysis.stats import median, median_interval
+from llmtester.analysis.summary import CellSummary, Estimate, Finding, Measured, Rating, Summary, TargetSummary
+from llmtester.domain.records import Absent
+from llmtester.domain.work import Target
+
+Headlines = Mapping[str, Sequence[str]]
+"""Profile name -> names of the metrics that decide its rating."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """What turns numbers into words: which metrics decide for each profile, and the bands. Not part of the run, so a
+    changed threshold changes the report of an old run."""
+
+    headlines: Headlines
+    bands: ratings.Bands
+
+
+def summarise(state: RunState, lens: Lens) -> Summary:
+    """Everything that a report says. Raises ``ValueError`` for a state that no run was started in."""
+    if state.machine is None:
+        raise ValueError("the state holds no run")
+    cells = tuple(_cell(state, cell, lens) for cell in state.cells.values())
+    targets = tuple(_target(state, target, cells) for target in _targets(state))
+    return Summary(
+        run_id=state.run_id,
+        outcome=_outcome(state),
+        started_unix_ns=state.started_unix_ns,
+        duration_s=state.elapsed_s,
+        version=state.version,
+        plan_digest=state.plan.digest,
+        machine=state.machine,
+        settings=state.settings,
+        notes=state.plan.notes,
+        targets=targets,
+        cells=cells,
+        findings=tuple(finding for cell in cells for finding in cell.findings),
+        advice=advise(targets, cells),
+        metrics=tuple(metric.info for metric in METRICS.values()),
+        resumed_count=state.resumed_count,
+    )
+
+
+def _outcome(state: RunState) -> Literal["finished", "interrupted", "unfinished"]:
+    return state.ended.outcome if state.ended else "unfinished"
+
+
+def _targets(state: RunState) -> tuple[Target, ...]:
+    return tuple(dict.fromkeys(cell.cell.target for cell in state.cells.values()))
+
+
+def _cell(state: RunState, cell: CellState, lens: Lens) -> CellSummary:
+    names = tuple(lens.headlines.get(cell.cell.profile, ()))
+    status = progress.status(state, cell, names)
+    collector = MetricsCollector(cell)
+    metrics = collector.collect()
+    samples = [sample for trial in cell.trials for sample in trial.samples]
+    doubts: tuple[Finding, ...] = ()
+    if cell.trials:
+        evidence = findings.Evidence(cell, state.target_of(cell.cell.key), tuple(metrics[name] for name in names))
+        doubts = findings.find(evidence)
+    rating, because = _rating(status, metrics, names, lens)
+    severe = next((finding for finding in doubts if finding.severity == "severe"), None)
+    if severe:
+        rating, because = Rating.NOT_RATED, severe.evidence
+    return CellSummary(
+        key=cell.cell.key,
+        target=cell.cell.target.key,
+        profile=cell.cell.profile,
+        load=cell.cell.load,
+        status=status.word,
+        reason=status.reason,
+        trials_count=len(cell.trials),
+        samples_ok_count=sum(sample.ok for sample in samples),
+        samples_failed_count=sum(not sample.ok for sample in samples),
+        metrics=metrics,
+        per_trial=collector.per_trial(),
+        rating=rating,
+        rating_because=because,
+        meaning=ratings.meaning(metrics) if cell.trials else status.reason,
+        findings=doubts,
+    )
+
+
+def _rating(
+    status: CellStatus, metrics: Mapping[str, Measured], names: Sequence[str], lens: Lens
+) -> tuple[Rating, str]:
+    if status.word == "failed":
+        return Rating.FAILED, status.reason
+    if status.word in {"skipped", "pending"}:
+        return Rating.NOT_RATED, status.reason
+    return ratings.rate_cell(metrics, [METRICS[name].info for name in names], lens.bands)
+
+
+def _target(state: RunState, target: Target, cells: Sequence[CellSummary]) -> TargetSummary:
+    known = state.targets[target.key]
+    loads_s = [load_ns / 1e9 for load_ns in known.load_ns]
+    failure = known.load_failure
+    own = [cell.rating for cell in cells if cell.target == target.key]
+    return TargetSummary(
+        key=target.key,
+        engine=target.engine,
+        model=target.model,
+        settings=target.settings,
+        facts=known.facts,
+        starts_count=known.launch,
+        load_s=_loads(loads_s),
+        memory_peak_bytes=(
+            Absent("this platform does not tell the memory of a server")
+            if known.memory_peak_bytes is None
+            else Estimate(float(known.memory_peak_bytes), None, None, known.launch)
+        ),
+        failure=failure.message if failure else "",
+        failure_fix=failure.fix if failure else "",
+        log_tail=failure.log_tail if failure else (),
+        rating=ratings.worst(own),
+    )
+
+
+def _loads(loads_s: Sequence[float]) -> Measured:
+    if not loads_s:
+        return Absent("the server never became ready")
+    low, high = median_interval(loads_s) or (None, None)
+    return Estimate(median(loads_s), low, high, len(loads_s))

@@ -1,0 +1,117 @@
+"""One repetition of one cell: prepare the requests, send them, say what happened to each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from llmtester.domain.errors import RequestFailed, RequestFailure
+from llmtester.domain.events import Emit, SampleTaken, TrialEnded, TrialStarted
+from llmtester.domain.ports import Clock, Profile, Session
+from llmtester.domain.records import Completion, Sample
+from llmtester.domain.work import Cell, Request
+
+WARMUP_PROMPTS_FROM = 1_000_000
+"""Warm-up requests are drawn from trial numbers that no measured trial reaches, so that no prompt is met twice."""
+
+SERVER_LOST = frozenset({RequestFailure.SERVER_GONE, RequestFailure.CONNECT})
+
+
+class ServerDied(Exception):
+    """The server was lost in the middle of a trial. The trial does not count."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """Runs one repetition. ``arrived_count`` can be watched while it runs."""
+
+    session: Session
+    profile: Profile
+    cell: Cell
+    seed: int
+    clock: Clock
+    emit: Emit
+    stopping: Callable[[], bool]
+    arrived_count: int = field(default=0, init=False)
+
+    async def run(self, number: int, *, warmup: bool, quiet: Callable[[], AbstractContextManager[None]]) -> bool:
+        """Whether the trial ended and counts. Raises ``ServerDied``.
+
+        The requests, whose exact lengths cost calls to the tokenizer, are prepared before the trial starts.
+        """
+        drawn_as = number + WARMUP_PROMPTS_FROM if warmup else number
+        load = self.cell.load
+        requests = await self.profile.requests(load, drawn_as, self.seed, self.session.count_tokens)
+        self.emit(TrialStarted(self.clock.now_ns(), self.cell.key, number, warmup))
+        with quiet():
+            complete = await self._send_all(number, requests, load.concurrency)
+        if complete:
+            self.emit(TrialEnded(self.clock.now_ns(), self.cell.key, number, warmup))
+        return complete
+
+    async def _send_all(self, number: int, requests: Sequence[Request], concurrency: int) -> bool:
+        """Keep ``concurrency`` requests in flight until all are answered; ``False`` if a stop left some unsent."""
+        waiting = iter(requests)
+        unsent = len(requests)
+
+        async def worker() -> None:
+            nonlocal unsent
+            for request in waiting:
+                if self.stopping():
+                    return
+                unsent -= 1
+                sample = await self._send(request)
+                self.emit(SampleTaken(self.clock.now_ns(), self.cell.key, number, sample))
+                if sample.failure in SERVER_LOST:
+                    raise ServerDied(sample.failure_detail)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(concurrency, len(requests))):
+                    group.create_task(worker())
+        except* ServerDied as died:
+            raise died.exceptions[0] from died
+        return unsent == 0
+
+    async def _send(self, request: Request) -> Sample:
+        sent_ns = self.clock.now_ns()
+        try:
+            completion = await self.session.generate(request, self._arrived)
+        except RequestFailed as failed:
+            return Sample(
+                request_id=request.id,
+                sent_ns=sent_ns,
+                ended_ns=self.clock.now_ns(),
+                arrivals_ns=tuple(at_ns - sent_ns for at_ns in failed.arrivals_ns),
+                planned_prompt_tok=request.planned_prompt_tok,
+                failure=failed.failure,
+                failure_detail=failed.detail,
+            )
+        return sample_of(request, completion, self.profile)
+
+    def _arrived(self, at_ns: int) -> None:
+        self.arrived_count += 1
+
+
+def sample_of(request: Request, completion: Completion, profile: Profile) -> Sample:
+    """What the journal keeps of a finished request."""
+    answers = (chunk.at_ns for chunk in completion.chunks if chunk.kind != "reasoning")
+    first_answer_ns = next(answers, None)
+    return Sample(
+        request_id=request.id,
+        sent_ns=completion.sent_ns,
+        ended_ns=completion.ended_ns,
+        arrivals_ns=tuple(chunk.at_ns - completion.sent_ns for chunk in completion.chunks),
+        planned_prompt_tok=request.planned_prompt_tok,
+        first_answer_ns=None if first_answer_ns is None else first_answer_ns - completion.sent_ns,
+        prompt_tok=completion.prompt_tok,
+        cached_tok=completion.cached_tok,
+        completion_tok=completion.completion_tok,
+        token_source=completion.token_source,
+        finish=completion.finish,
+        server=completion.server,
+        text=completion.text,
+        grade=profile.grade(request, completion),
+    )
