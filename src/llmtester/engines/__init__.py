@@ -1,0 +1,1 @@
+"""Ways to serve models, behind the doors ``domain.ports.Engine`` and ``domain.ports.Session``."""
