@@ -66,8 +66,10 @@ class MatrixRunner:
             pulse.cancel()
             with suppress(asyncio.CancelledError):
                 await pulse
-        outcome = "interrupted" if self._stop_reason else "finished"
-        ended = RunEnded(self._now_ns(), outcome, self._stop_reason or "")
+        if self._stop_reason:
+            ended = RunEnded(self._now_ns(), "interrupted", self._stop_reason)
+        else:
+            ended = RunEnded(self._now_ns(), "finished")
         self._emit(ended)
         return ended
 

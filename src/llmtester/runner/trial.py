@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from llmtester.domain.errors import RequestFailed, RequestFailure
+from llmtester.domain.errors import LlmtesterError, RequestFailed, RequestFailure
 from llmtester.domain.events import Emit, SampleTaken, TrialEnded, TrialStarted
 from llmtester.domain.ports import Clock, Profile, Session
 from llmtester.domain.records import Completion, Sample
@@ -68,11 +68,11 @@ class Trial:
                     raise ServerDied(sample.failure_detail)
 
         try:
-            async with asyncio.TaskGroup() as group:
+            async with asyncio.TaskGroup() as tasks:
                 for _ in range(min(concurrency, len(requests))):
-                    group.create_task(worker())
-        except* ServerDied as died:
-            raise died.exceptions[0] from died
+                    tasks.create_task(worker())
+        except* (ServerDied, LlmtesterError) as group:
+            raise group.exceptions[0] from None
         return unsent == 0
 
     async def _send(self, request: Request) -> Sample:
