@@ -1,0 +1,1 @@
+"""Model files of this machine: found, read, judged, fetched, verified. The door is ``library.ModelManager``."""
