@@ -1,0 +1,364 @@
+"""Every setting once: name with unit, default, bounds and what it is for. ``docs/settings.md`` is generated from here.
+
+Defaults that belong to the domain or to a profile are read from there, so that each stands in one place only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from platformdirs import user_data_path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from llmtester.domain.errors import ConfigurationError
+from llmtester.domain.ports import EngineOptions
+from llmtester.domain.work import CacheType, ServerSettings
+from llmtester.profiles.interactive import InteractiveOptions
+
+_SERVER = ServerSettings()
+_OPTIONS = EngineOptions()
+_INTERACTIVE = InteractiveOptions()
+
+LONGEST_CONTEXT_TOK = 4_194_304
+"""Above every context that a published model was trained for; a larger figure is a slip of the keyboard."""
+
+
+def default_model_folders() -> tuple[Path, ...]:
+    """Where models are looked for: our own folder first (``models pull`` writes there), then those of other tools."""
+    home = Path.home()
+    return (
+        user_data_path("llmtester") / "models",
+        Path("models"),
+        home / ".cache" / "llama.cpp",
+        home / ".cache" / "huggingface" / "hub",
+        home / ".lmstudio" / "models",
+    )
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("expected an address such as http://127.0.0.1:8080")
+    if parts.username or parts.password or parts.query:
+        raise ValueError("an address must not carry a key; name the variable that holds it in engine.api_key_env")
+    return url.rstrip("/")
+
+
+def _without_direction_changes(thresholds: tuple[float, ...]) -> tuple[float, ...]:
+    steps = {later > earlier for earlier, later in pairwise(thresholds)}
+    if len(steps) != 1 or len(set(thresholds)) != len(thresholds):
+        raise ValueError("expected four thresholds that only rise or only fall: excellent, good, acceptable, poor")
+    return thresholds
+
+
+# Strict: `slots: true` and `slots: "2"` are slips, not numbers.
+WholeNumber = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+Url = Annotated[str, AfterValidator(_without_credentials)]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Thresholds = Annotated[tuple[Number, Number, Number, Number], AfterValidator(_without_direction_changes)]
+
+
+class Section(BaseModel):
+    """A group of settings: unknown names are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelsSettings(Section):
+    """Which models take part."""
+
+    folders: tuple[UserPath, ...] = Field(
+        default_factory=default_model_folders,
+        min_length=1,
+        description="Folders that are searched for GGUF files. `models pull` writes into the first one.",
+    )
+    include: tuple[str, ...] = Field(
+        default=(),
+        description="Only models whose name matches one of these patterns (`*`, `?`) take part. Empty: all.",
+    )
+    quants: tuple[str, ...] = Field(
+        default=(),
+        description="Only these quantizations take part, such as `Q4_K_M`. Case does not matter. Empty: all.",
+    )
+    catalog: UserPath | None = Field(
+        default=None,
+        description="A file of models that `models pull` knows by name, as in `examples/models.example.yaml`.",
+    )
+
+
+class EngineSettings(Section):
+    """What serves the models."""
+
+    name: str = Field(
+        default="auto",
+        min_length=1,
+        description="`auto` takes a `llama-server` that is named below or on PATH, else `embedded`. Others: "
+        "`llama-server`, `embedded`, `openai`, `ollama`, `vllm`, `lmstudio`, `localai`, `mlx`, `fake`.",
+    )
+    llama_server: UserPath | None = Field(
+        default=None,
+        description="The `llama-server` program. Null: search PATH.",
+    )
+    url: Url | None = Field(
+        default=None,
+        description="Address of a running server, for engines that do not start one.",
+    )
+    api_key_env: VariableName | None = Field(
+        default=None,
+        description="Name of the environment variable that holds the key of that server. Keys are never stored.",
+    )
+    load_timeout_s: Number = Field(
+        default=_OPTIONS.load_timeout_s,
+        gt=0,
+        le=86_400,
+        description="Longest time that a server may take to load a model.",
+    )
+
+
+class ServerSection(Section):
+    """How each server is started. Everything that distorts a measurement is pinned here."""
+
+    context_tok: WholeNumber = Field(
+        default=_SERVER.context_tok,
+        ge=64,
+        le=LONGEST_CONTEXT_TOK,
+        description="Context of each slot; prompt and answer must fit into it together.",
+    )
+    slots: WholeNumber = Field(
+        default=_SERVER.slots,
+        ge=1,
+        le=1024,
+        description="Requests that are served at the same time.",
+    )
+    threads: WholeNumber | None = Field(
+        default=_SERVER.threads,
+        ge=1,
+        le=4096,
+        description="Threads of the server. Null: the engine chooses.",
+    )
+    gpu_layers: WholeNumber | None = Field(
+        default=_SERVER.gpu_layers,
+        ge=0,
+        le=100_000,
+        description="Layers that go to the GPU. Null: the engine chooses.",
+    )
+    device: str | None = Field(
+        default=_SERVER.device,
+        description="Devices in the engine's own names, such as `CUDA0` or `none`. Null: it chooses.",
+    )
+    tensor_split: str | None = Field(
+        default=_SERVER.tensor_split,
+        pattern=r"^\d+(\.\d+)?(,\d+(\.\d+)?)*$",
+        description="Share of each GPU, such as `3,1`. Null: the engine chooses.",
+    )
+    flash_attention: Literal["auto", "on", "off"] = Field(
+        default=_SERVER.flash_attention,
+        description="Faster attention with a smaller working memory, where supported.",
+    )
+    cache_type_k: CacheType = Field(
+        default=_SERVER.cache_type_k,
+        description="Number format of the keys in the context cache.",
+    )
+    cache_type_v: CacheType = Field(
+        default=_SERVER.cache_type_v,
+        description="Number format of the values in the context cache. Below f16 needs flash attention.",
+    )
+    batch_tok: WholeNumber = Field(
+        default=_SERVER.batch_tok,
+        ge=1,
+        le=1_048_576,
+        description="Most prompt tokens that are handed to the model at once.",
+    )
+    micro_batch_tok: WholeNumber = Field(
+        default=_SERVER.micro_batch_tok,
+        ge=1,
+        le=1_048_576,
+        description="Most prompt tokens that are computed at once.",
+    )
+    memory_map: bool = Field(
+        default=_SERVER.memory_map,
+        description="Map the model file instead of reading it into memory.",
+    )
+
+    @model_validator(mode="after")
+    def _batches_nest(self) -> ServerSection:
+        if self.micro_batch_tok > self.batch_tok:
+            raise ValueError("micro_batch_tok must not exceed batch_tok")
+        return self
+
+    def as_server_settings(self) -> ServerSettings:
+        """The same values as the domain's type."""
+        return ServerSettings(**self.model_dump())
+
+
+class ShortLoad(Section):
+    """A short question."""
+
+    prompt_tok: WholeNumber = Field(
+        default=_INTERACTIVE.short_prompt_tok,
+        ge=48,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of the prompt, template included.",
+    )
+    output_tok: WholeNumber = Field(
+        default=_INTERACTIVE.short_output_tok,
+        ge=8,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of the answer.",
+    )
+
+
+class MediumLoad(Section):
+    """A question with a page of text."""
+
+    prompt_tok: WholeNumber = Field(
+        default=_INTERACTIVE.medium_prompt_tok,
+        ge=48,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of the prompt, template included.",
+    )
+    output_tok: WholeNumber = Field(
+        default=_INTERACTIVE.medium_output_tok,
+        ge=8,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of the answer.",
+    )
+
+
+class InteractiveSettings(Section):
+    """One person in a chat."""
+
+    short: ShortLoad = Field(default_factory=ShortLoad)
+    medium: MediumLoad = Field(default_factory=MediumLoad)
+    warmup_trials: WholeNumber = Field(
+        default=_INTERACTIVE.warmup_trials,
+        ge=0,
+        le=100,
+        description="Trials before the first one that counts.",
+    )
+    min_trials: WholeNumber = Field(
+        default=_INTERACTIVE.min_trials,
+        ge=1,
+        le=1000,
+        description="Fewest trials of each load.",
+    )
+    max_trials: WholeNumber = Field(
+        default=_INTERACTIVE.max_trials,
+        ge=1,
+        le=1000,
+        description="Most trials of each load.",
+    )
+    precision_ratio: Number = Field(
+        default=_INTERACTIVE.precision_ratio,
+        gt=0,
+        le=1,
+        description="Trials end when half the 95 % interval is at most this share of the value.",
+    )
+
+    @model_validator(mode="after")
+    def _trials_nest(self) -> InteractiveSettings:
+        if self.min_trials > self.max_trials:
+            raise ValueError("min_trials must not exceed max_trials")
+        return self
+
+    def as_options(self) -> InteractiveOptions:
+        """The same values as the profile's type."""
+        return InteractiveOptions(
+            short_prompt_tok=self.short.prompt_tok,
+            short_output_tok=self.short.output_tok,
+            medium_prompt_tok=self.medium.prompt_tok,
+            medium_output_tok=self.medium.output_tok,
+            warmup_trials=self.warmup_trials,
+            min_trials=self.min_trials,
+            max_trials=self.max_trials,
+            precision_ratio=self.precision_ratio,
+        )
+
+
+class ProfilesSettings(Section):
+    """What the models are tested for."""
+
+    enabled: tuple[str, ...] = Field(
+        default=("interactive",),
+        min_length=1,
+        description="Profiles that take part, in order.",
+    )
+    interactive: InteractiveSettings = Field(default_factory=InteractiveSettings)
+
+    def options_for(self, profile: str) -> InteractiveOptions | None:
+        """The first constructor argument of the profile of that name; ``None`` where it has no settings here."""
+        return self.interactive.as_options() if profile == "interactive" else None
+
+
+class RunSettings(Section):
+    """One run."""
+
+    seed: WholeNumber = Field(
+        default=1,
+        ge=0,
+        le=2**63 - 1,
+        description="Equal seeds ask every model the same prompts.",
+    )
+    output_dir: UserPath = Field(
+        default=Path("llmtester-runs"),
+        description="Folder in which each run gets a folder of its own.",
+    )
+    quick: bool = Field(
+        default=False,
+        description="Fewer trials: a first impression in minutes, with wider intervals.",
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, in sections. Read with ``llmtester.settings.load_settings``."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="LLMTESTER_", env_nested_delimiter="__")
+
+    models: ModelsSettings = Field(default_factory=ModelsSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
+    server: ServerSection = Field(default_factory=ServerSection)
+    profiles: ProfilesSettings = Field(default_factory=ProfilesSettings)
+    ratings: dict[str, Thresholds] = Field(
+        default_factory=dict,
+        description="Your own bands: a metric, then its thresholds for excellent, good, acceptable and poor.",
+    )
+    run: RunSettings = Field(default_factory=RunSettings)
+    display: Literal["auto", "live", "plain", "none"] = Field(
+        default="auto",
+        description="What a run shows: `live` a dashboard, `plain` one line for each trial, `auto` by terminal.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="What the log file keeps.",
+    )
+
+    def engine_options(self, env: Mapping[str, str] | None = None, folder: Path | None = None) -> EngineOptions:
+        """What engines are constructed with; the key is read from ``env`` (default: the process environment) here.
+
+        Raises ``ConfigurationError`` if ``engine.api_key_env`` names a variable that is not set.
+        """
+        engine = self.engine
+        key = None
+        if engine.api_key_env is not None:
+            key = (os.environ if env is None else env).get(engine.api_key_env)
+            if not key:
+                raise ConfigurationError(
+                    f"the environment variable {engine.api_key_env} is not set",
+                    why="engine.api_key_env says that it holds the key of the server",
+                    fix=f"set {engine.api_key_env}, or leave engine.api_key_env out",
+                )
+        return EngineOptions(
+            binary=None if engine.llama_server is None else str(engine.llama_server),
+            url=engine.url,
+            api_key=key,
+            load_timeout_s=engine.load_timeout_s,
+            folder=folder,
+        )
