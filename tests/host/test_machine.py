@@ -1,0 +1,57 @@
+"""Facts of the machine: of this one, and of made-up ones."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import sys
+import time
+
+import pytest
+
+from llmtester.host.machine import read_machine
+
+
+def test_this_machine_is_described_cheaply():
+    """Every fact is there within half a second, and two looks agree."""
+    started_s = time.perf_counter()
+    machine = read_machine()
+    assert time.perf_counter() - started_s < 0.5
+    assert machine.cpu_model
+    assert machine.physical_cores <= machine.logical_cores
+    assert 0 < machine.cpu_limit_cores <= machine.logical_cores
+    assert 0 < machine.memory_limit_bytes <= machine.memory_bytes
+    assert machine.differences(read_machine()) == ()
+
+
+def test_nobody_is_named():
+    """Neither the host's name nor the user's is among the facts."""
+    machine = str(read_machine())
+    assert socket.gethostname() not in machine
+    assert getpass.getuser() not in machine.split()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux' /proc and /sys")
+def test_limits_gpus_and_governor_of_a_made_up_machine(machine_of):
+    """A limit of a container counts; an NVIDIA driver names its card, other cards go by vendor and number."""
+    root = machine_of(
+        {
+            "proc/cpuinfo": "processor : 0\nmodel name\t: Test CPU 9000\n",
+            "proc/self/cgroup": "0::/\n",
+            "sys/fs/cgroup/memory.max": "1000000",
+            "sys/fs/cgroup/cpu.max": "50000 100000",
+            "proc/driver/nvidia/gpus/0000:01/information": "Model: \t NVIDIA Test 1\nIRQ: 3\n",
+            "sys/bus/pci/devices/0000:01/class": "0x030000",
+            "sys/bus/pci/devices/0000:01/vendor": "0x10de",
+            "sys/bus/pci/devices/0000:02/class": "0x030000",
+            "sys/bus/pci/devices/0000:02/vendor": "0x1002",
+            "sys/bus/pci/devices/0000:02/device": "0x744c",
+            "sys/bus/pci/devices/0000:03/class": "0x020000",
+            "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave\n",
+        },
+    )
+    machine = read_machine(root)
+    assert machine.cpu_model == "Test CPU 9000"
+    assert (machine.memory_limit_bytes, machine.cpu_limit_cores) == (1_000_000, 0.5)
+    assert machine.gpus == ("NVIDIA Test 1", "AMD 0x744c")
+    assert machine.governor == "powersave"
