@@ -35,7 +35,7 @@ EXPORTERS: Mapping[str, str] = MappingProxyType(
 
 
 def exporter(name: str, table: Mapping[str, str] = EXPORTERS) -> Exporter:
-    """The exporter called ``name``, ready to render. Raises ``ConfigurationError`` for a name that is not in ``table``."""
+    """The exporter called ``name``, ready to render. Raises ``ConfigurationError`` for one that is not in ``table``."""
     if name not in table:
         raise ConfigurationError(
             f"There is no report format called {name!r}",

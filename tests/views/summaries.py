@@ -1,0 +1,393 @@
+"""Rich made-up summaries: sixty cells that look like a real evening of measuring, and the same with poison in them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import product
+
+from llmtester.analysis.summary import (
+    Advice,
+    CellSummary,
+    Estimate,
+    Finding,
+    Measured,
+    MetricInfo,
+    Rating,
+    Summary,
+    TargetSummary,
+)
+from llmtester.domain.records import Absent, Buffer, Capabilities, Machine, SessionFacts
+from llmtester.domain.work import Load, ModelRef, ServerSettings
+
+POISON = (
+    "<script>alert(1)</script>",
+    "</script><script>document.title='owned'</script>",
+    '"><img src=x onerror=alert(2)>',
+    '=HYPERLINK("http://evil.example")',
+    "+1+cmd|' /C calc'!A0",
+    "@SUM(A1:A9)",
+    "-2+3",
+    "\x1b[31mred\x1b]52;c;aGk=\x07",
+    "\u202eevil\u202c",
+    "[/bold] [red]markup",
+    "`code` | pipe | **bold** <!-- --> ]]>",
+    "{{ 7*7 }} {% raw %}",
+    "line\nbreak\r\ttab",
+    "\ud800 lone surrogate",
+    "javascript:alert(1)",
+    "&lt;b&gt; &amp; &#60;",
+    "x" * 10_000,
+)
+
+METRICS = (
+    MetricInfo("ttft_ms", "Time to first token", "ms", "lower", "arrival of the first token minus sending the request"),
+    MetricInfo("ttft_cold_ms", "First request after the start", "ms", "lower", "time to first token of the warm-up"),
+    MetricInfo("overhead_ms", "Overhead", "ms", "lower", "time to first token minus the server's prompt time"),
+    MetricInfo("prefill_tok_per_s", "Reading speed", "tok/s", "higher", "prompt tokens / time to first token"),
+    MetricInfo("decode_tok_per_s", "Writing speed", "tok/s", "higher", "(tokens - 1) / (last arrival - first arrival)"),
+    MetricInfo("server_decode_tok_per_s", "Writing speed (server)", "tok/s", "higher", "the server's own figure"),
+    MetricInfo("itl_p50_ms", "Gap between tokens, median", "ms", "lower", "median gap between arrivals"),
+    MetricInfo("itl_p95_ms", "Gap between tokens, p95", "ms", "lower", "95th percentile of the gaps"),
+    MetricInfo("itl_max_ms", "Longest gap", "ms", "lower", "longest gap between two arrivals"),
+    MetricInfo("e2e_ms", "Whole answer", "ms", "lower", "end minus sending the request"),
+    MetricInfo("tokens_per_chunk", "Tokens per chunk", "tok", "neither", "tokens / events of the stream"),
+    MetricInfo("prompt_tok", "Prompt length", "tok", "neither", "tokens of the prompt"),
+    MetricInfo("completion_tok", "Answer length", "tok", "neither", "tokens of the answer"),
+)
+
+MODELS = (
+    ("Llama-3.2-1B-Instruct", 1.24, "llama"),
+    ("Qwen3-4B-Instruct", 4.02, "qwen3"),
+    ("Mistral-7B-Instruct-v0.3", 7.25, "llama"),
+    ("Llama-3.1-8B-Instruct", 8.03, "llama"),
+    ("Gemma-3-12B-it", 12.2, "gemma3"),
+)
+QUANTS = (("Q4_K_M", 4.83), ("Q5_K_M", 5.67), ("Q6_K", 6.56), ("Q8_0", 8.5))
+LOADS = (Load("short", 128, 128), Load("chat", 512, 256), Load("document", 2048, 256))
+
+MACHINE = Machine(
+    system="Linux 6.12",
+    architecture="x86_64",
+    cpu_model="AMD Ryzen 7 7840U",
+    physical_cores=8,
+    logical_cores=16,
+    memory_bytes=33_554_432_000,
+    memory_limit_bytes=33_554_432_000,
+    swap_bytes=8_000_000_000,
+    cpu_limit_cores=16.0,
+    gpus=(),
+    power_source="mains",
+    governor="powersave",
+    python_version="3.12.8",
+)
+
+
+def summary(models: int = 5, quants: int = 4, loads: int = 3, seed: int = 7) -> Summary:
+    """``models x quants x loads`` cells, deterministic: a few skipped, failed and partial ones among them."""
+    rng = random.Random(seed)
+    names = [MODELS[i % 5] if i < 5 else (f"{MODELS[i % 5][0]}-{i}", MODELS[i % 5][1], "llama") for i in range(models)]
+    levels = [QUANTS[i % 4] if i < 4 else (f"IQ{i}_XS", 3.0 + i / 4) for i in range(quants)]
+    shapes = [LOADS[i % 3] if i < 3 else Load(f"load-{i}", 256 * i, 64) for i in range(loads)]
+    targets, cells = [], []
+    for (name, billions, arch), (quant, bits) in product(names, levels):
+        target = _target(name, billions, arch, quant, bits, rng)
+        own = [_cell(target, billions * bits / 8, load, rng) for load in shapes]
+        targets.append(replace(target, rating=own[min(1, len(own) - 1)].rating))
+        cells += own
+    return Summary(
+        run_id="20261124T201500-3f9a",
+        outcome="finished",
+        started_unix_ns=1_795_551_300_000_000_000,
+        duration_s=3725.4,
+        version="0.1.0",
+        plan_digest="9f31c2aa7be0d4e1",
+        machine=MACHINE,
+        settings={
+            "run.quick": {"value": True, "origin": "flag --quick"},
+            "models.quantizations": {"value": ["Q4_K_M", "Q5_K_M"], "origin": "llmtester.yaml"},
+            "engine.load_timeout_s": {"value": 300.0, "origin": "default"},
+        },
+        notes=("The starter model was not needed.",),
+        targets=tuple(targets),
+        cells=tuple(cells),
+        findings=(
+            Finding("other_load", "warning", "Other programs used 14 % of all cores.", "Close them and run again."),
+            Finding("governor", "note", "The frequency governor is powersave.", "Use performance for steady figures."),
+        ),
+        advice=_advice(targets, cells),
+        metrics=METRICS,
+        resumed_count=1,
+    )
+
+
+def _target(name: str, billions: float, arch: str, quant: str, bits: float, rng: random.Random) -> TargetSummary:
+    size = int(billions * 1e9 * bits / 8)
+    model = ModelRef(
+        name, quant, f"/models/{name}-{quant}.gguf", size, f"{name}{quant}", arch, int(billions * 1e9), 32768, bits
+    )
+    facts = SessionFacts(
+        engine="llama-server",
+        build="b6700 (a1b2c3d)",
+        command=("llama-server", "--model", model.path, "--ctx-size", "4096", "--host", "127.0.0.1", "--port", "0"),
+        load_ns=int(size / 1.6),
+        context_tok=4096,
+        slots=1,
+        capabilities=Capabilities(tokenize=True, timings=True, fixed_length=True, no_cache=True),
+        process_id=4242,
+        buffers=(Buffer("CPU", "model", size), Buffer("CPU", "KV cache", 512_000_000)),
+        system_info="AVX2 = 1 | FMA = 1",
+    )
+    too_big = size > 12e9
+    return TargetSummary(
+        key=f"llama-server/{name}/{quant}/ab12cd",
+        engine="llama-server",
+        model=model,
+        settings=ServerSettings(),
+        facts=None if too_big else facts,
+        starts_count=0 if too_big else 2,
+        load_s=Absent("the server did not start") if too_big else _estimate(size / 1.6e9, 0.05, 2, rng)[0],
+        memory_peak_bytes=Absent("the server did not start")
+        if too_big
+        else Estimate(float(size + 700_000_000), None, None, 1),
+        failure="The server was killed: out of memory." if too_big else "",
+        failure_fix="Choose a smaller quantization: llmtester run --quants Q4_K_M" if too_big else "",
+        log_tail=("llama_model_load: loading model", "ggml: failed to allocate 12884901888 bytes") if too_big else (),
+        rating=Rating.NOT_RATED,
+    )
+
+
+def _estimate(centre: float, spread: float, trials: int, rng: random.Random) -> tuple[Estimate, tuple[float, ...]]:
+    values = tuple(centre * (1 + rng.gauss(0, spread)) for _ in range(trials))
+    middle = sorted(values)[trials // 2]
+    return Estimate(middle, min(values), max(values), trials), values
+
+
+def _cell(target: TargetSummary, gigabytes: float, load: Load, rng: random.Random) -> CellSummary:
+    if target.failure:
+        return _unmeasured(target, load, "failed", "The server was killed: out of memory.")
+    if gigabytes > 8 and load.name == "document":
+        return _unmeasured(target, load, "skipped", "Time to first token would be over 30 s (predicted 48 s).")
+    trials = 3 if gigabytes > 7 else 7
+    decode = 62 / gigabytes**0.93 / (1 + load.prompt_tok / 20_000)
+    prefill = 420 / gigabytes
+    ttft = load.prompt_tok / prefill * 1000 + 18
+    centres = {
+        "ttft_ms": (ttft, 0.02),
+        "ttft_cold_ms": (ttft * 1.6, 0.05),
+        "overhead_ms": (14.0, 0.2),
+        "prefill_tok_per_s": (prefill, 0.02),
+        "decode_tok_per_s": (decode, 0.015),
+        "server_decode_tok_per_s": (decode * 1.004, 0.015),
+        "itl_p50_ms": (1000 / decode, 0.015),
+        "itl_p95_ms": (1180 / decode, 0.03),
+        "itl_max_ms": (1900 / decode, 0.3),
+        "e2e_ms": (ttft + load.output_tok / decode * 1000, 0.02),
+        "prompt_tok": (float(load.prompt_tok), 0.0),
+        "completion_tok": (float(load.output_tok), 0.0),
+    }
+    metrics: dict[str, Measured] = {"tokens_per_chunk": Absent("the server sent no token counts")}
+    per_trial = {}
+    for name, (centre, spread) in centres.items():
+        metrics[name], per_trial[name] = _estimate(centre, spread, trials, rng)
+    partial = trials == 3 and load.name == "chat"
+    rating = _rating(decode, ttft)
+    own = (
+        (Finding("wide_interval", "note", f"The interval of {target.model.label} is wide.", "Run more trials.", None),)
+        if partial
+        else ()
+    )
+    return CellSummary(
+        key=f"{target.key}/interactive/{load.name}",
+        target=target.key,
+        profile="interactive",
+        load=load,
+        status="partial" if partial else "done",
+        reason="stopped after 3 of 5 trials" if partial else "",
+        trials_count=trials,
+        samples_ok_count=trials,
+        samples_failed_count=1 if partial else 0,
+        metrics=metrics,
+        per_trial=per_trial,
+        rating=rating,
+        rating_because="decode_tok_per_s",
+        meaning=f"Writes about {decode / 5.3:.1f} times as fast as you read and starts after {ttft / 1000:.1f} s.",
+        findings=own,
+    )
+
+
+def _unmeasured(target: TargetSummary, load: Load, status: str, reason: str) -> CellSummary:
+    return CellSummary(
+        key=f"{target.key}/interactive/{load.name}",
+        target=target.key,
+        profile="interactive",
+        load=load,
+        status=status,  # type: ignore[arg-type]  # one of the literals, chosen by the two callers above
+        reason=reason,
+        trials_count=0,
+        samples_ok_count=0,
+        samples_failed_count=0,
+        metrics={info.name: Absent(reason) for info in METRICS},
+        per_trial={},
+        rating=Rating.FAILED if status == "failed" else Rating.NOT_RATED,
+        rating_because="",
+        meaning="",
+        findings=(),
+    )
+
+
+def _rating(decode: float, ttft: float) -> Rating:
+    if decode > 25 and ttft < 1500:
+        return Rating.EXCELLENT
+    if decode > 12 and ttft < 4000:
+        return Rating.GOOD
+    if decode > 6 and ttft < 12_000:
+        return Rating.ACCEPTABLE
+    return Rating.POOR
+
+
+def _advice(targets: list[TargetSummary], cells: list[CellSummary]) -> tuple[Advice, ...]:
+    def on(index: int, load: str) -> tuple[str, ...]:
+        wanted = targets[min(index, len(targets) - 1)].key
+        return tuple(cell.key for cell in cells if cell.target == wanted and cell.load.name == load)
+
+    def key(index: int) -> str:
+        return targets[min(index, len(targets) - 1)].key
+
+    return (
+        Advice(
+            use="chat",
+            verdict="For chat on this machine, use Qwen3-4B-Instruct at Q4_K_M.",
+            winner=key(4),
+            ties=(key(5),),
+            certainty="fairly sure",
+            why=(
+                "It writes about four times as fast as you read and starts to answer after 2.5 seconds.",
+                "Q5_K_M of the same model is within the noise of it: choose either.",
+                "Larger models take more than 4 seconds before the first word.",
+            ),
+            cells=on(4, "chat"),
+        ),
+        Advice(
+            use="long documents",
+            verdict="For long documents, use Llama-3.2-1B-Instruct at Q4_K_M.",
+            winner=key(0),
+            ties=(),
+            certainty="sure",
+            why=("It is the only model that starts to answer a 2,048-token document within 4 seconds.",),
+            cells=on(0, "document"),
+        ),
+        Advice(
+            use="coding",
+            verdict="No model here is good enough for coding: quality was not measured.",
+            winner=None,
+            ties=(),
+            certainty="cannot say",
+            why=("The quality profile was skipped.",),
+            cells=(),
+        ),
+    )
+
+
+def interrupted(base: Summary | None = None) -> Summary:
+    """A run that was stopped: the second half of its cells is pending and there is no advice."""
+    whole = base or summary()
+    half = len(whole.cells) // 2
+    rest = tuple(
+        replace(
+            cell,
+            status="pending",
+            reason="the run was interrupted",
+            metrics={},
+            per_trial={},
+            trials_count=0,
+            samples_ok_count=0,
+            rating=Rating.NOT_RATED,
+            meaning="",
+            findings=(),
+        )
+        for cell in whole.cells[half:]
+    )
+    return replace(whole, outcome="interrupted", cells=whole.cells[:half] + rest)
+
+
+def empty() -> Summary:
+    """A run in which nothing was planned or measured."""
+    return replace(summary(1, 1, 1), targets=(), cells=(), advice=(), findings=(), notes=(), outcome="unfinished")
+
+
+def poisoned() -> Summary:
+    """A run in which every text from outside, and every text made from it, carries something hostile."""
+    whole = summary(5, 4, 1)
+    bad = [POISON[i % len(POISON)] for i in range(len(whole.targets))]
+    renamed = {}
+    targets = []
+    for target, text in zip(whole.targets, bad, strict=True):
+        key = f"{text}/{target.key}"
+        renamed[target.key] = key
+        facts = target.facts and replace(
+            target.facts,
+            engine=text,
+            build=text,
+            command=(text, "--model", text),
+            system_info=text,
+            buffers=(Buffer(text, text, 1),),
+        )
+        model = replace(
+            target.model,
+            name=text,
+            quantization=text[:40],
+            path=text,
+            architecture=text,
+            licence=text,
+            fingerprint=key,
+        )
+        targets.append(
+            replace(
+                target,
+                key=key,
+                engine=text,
+                model=model,
+                facts=facts,
+                failure=target.failure and text,
+                failure_fix=text,
+                log_tail=(text, text),
+            )
+        )
+    cells = []
+    for index, cell in enumerate(whole.cells):
+        text = bad[index % len(bad)]
+        load = replace(cell.load, name=text)
+        metrics: dict[str, Measured] = dict(cell.metrics) | {"tokens_per_chunk": Absent(text)}
+        cells.append(
+            replace(
+                cell,
+                key=f"{text}/{cell.key}",
+                target=renamed[cell.target],
+                profile=text,
+                load=load,
+                reason=text,
+                rating_because=text,
+                meaning=text,
+                metrics=metrics,
+                findings=(Finding(text, "severe", text, text, text),),
+            )
+        )
+    every = " ".join(POISON[:-1])
+    return replace(
+        whole,
+        run_id=POISON[0],
+        version=POISON[1],
+        plan_digest=POISON[2],
+        notes=POISON,
+        machine=replace(whole.machine, cpu_model=every, system=POISON[0], gpus=POISON, governor=POISON[3]),
+        settings={text[:60]: {"value": text, "origin": text} for text in POISON},
+        targets=tuple(targets),
+        cells=tuple(cells),
+        findings=tuple(Finding(text, "warning", text, text, text) for text in POISON),
+        advice=tuple(
+            Advice(text, text, targets[i].key, (targets[i - 1].key,), text, (text, every), (cells[i].key,))
+            for i, text in enumerate(POISON)
+        ),
+        metrics=tuple(replace(info, title=f"{info.title} {POISON[0]}", formula=every) for info in whole.metrics),
+    )
