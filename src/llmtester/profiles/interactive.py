@@ -1,0 +1,85 @@
+"""One person in a chat: how long until the first word, and how fast the words come after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from llmtester.domain.ports import CountTokens
+from llmtester.domain.work import Load, Request
+from llmtester.profiles.base import BaseProfile
+from llmtester.profiles.prompts import fresh_prompt, mix
+
+SHORT, MEDIUM = LOAD_NAMES = ("short", "medium")
+QUICK_MIN_TRIALS = 3
+QUICK_MAX_TRIALS = 4
+"""Three trials are the fewest that give an interval; a fourth is a second chance to reach the precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class InteractiveOptions:
+    """Lengths in tokens as the server counts them, template included; trials as in ``domain.work.Load``."""
+
+    short_prompt_tok: int = 96
+    short_output_tok: int = 128
+    medium_prompt_tok: int = 512
+    medium_output_tok: int = 128
+    warmup_trials: int = 1
+    min_trials: int = 5
+    max_trials: int = 10
+    precision_ratio: float = 0.03
+
+
+class InteractiveProfile(BaseProfile):
+    """A chat with one user: a short question and one with a page of text pasted into it."""
+
+    name: ClassVar[str] = "interactive"
+    summary: ClassVar[str] = "one person in a chat: time to the first word and writing speed"
+    headline: ClassVar[tuple[str, ...]] = ("ttft_ms", "decode_tok_per_s")
+
+    def __init__(self, options: InteractiveOptions | None = None, *, quick: bool = False) -> None:
+        self.options = options or InteractiveOptions()
+        self.quick = quick
+
+    def loads(self, context_tok: int | None) -> Sequence[Load]:
+        """``short`` and ``medium``, without those whose prompt and answer exceed ``context_tok``."""
+        options = self.options
+        candidates = (
+            self._load(SHORT, options.short_prompt_tok, options.short_output_tok),
+            self._load(MEDIUM, options.medium_prompt_tok, options.medium_output_tok),
+        )
+        return tuple(
+            load for load in candidates if context_tok is None or load.prompt_tok + load.output_tok <= context_tok
+        )
+
+    async def requests(self, load: Load, trial: int, seed: int, count_tokens: CountTokens) -> Sequence[Request]:
+        """``load.requests_per_trial`` requests of ``load.prompt_tok`` tokens, each with a prompt of its own."""
+        requests = []
+        for index in range(load.requests_per_trial):
+            ordinal = (trial * load.requests_per_trial + index) * len(LOAD_NAMES) + LOAD_NAMES.index(load.name)
+            prompt_seed = mix(seed, self.name, load.name)
+            requests.append(
+                Request(
+                    id=f"{load.name}-{trial}-{index}",
+                    messages=await fresh_prompt(load.prompt_tok, prompt_seed, ordinal, count_tokens),
+                    max_tok=load.output_tok,
+                    planned_prompt_tok=load.prompt_tok,
+                    seed=seed,
+                )
+            )
+        return tuple(requests)
+
+    def _load(self, name: str, prompt_tok: int, output_tok: int) -> Load:
+        options = self.options
+        lowest = min(options.min_trials, QUICK_MIN_TRIALS) if self.quick else options.min_trials
+        highest = min(options.max_trials, QUICK_MAX_TRIALS) if self.quick else options.max_trials
+        return Load(
+            name=name,
+            prompt_tok=prompt_tok,
+            output_tok=output_tok,
+            warmup_trials=options.warmup_trials,
+            min_trials=lowest,
+            max_trials=max(lowest, highest),
+            precision_ratio=options.precision_ratio,
+        )

@@ -1,0 +1,191 @@
+"""Prompts that no server has seen before, as long as asked for to the token.
+
+A prompt is a heading, prose that breaks off, and a question. The heading is the nonce: six words that differ from
+prompt to prompt, so that no engine can answer from a cached prefix whatever its settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from math import gcd
+from random import Random
+
+from llmtester.domain.ports import CountTokens
+from llmtester.domain.work import Message
+from llmtester.profiles.prose import chooser, seeded, sentences
+from llmtester.profiles.vocabulary import SUBJECTS
+
+QUESTIONS = (
+    "What could happen next? Tell it at length.",
+    "Explain in detail what this is about.",
+    "Who is meant here, and what do they want?",
+    "Continue this text in the same style.",
+    "Describe the place and the people at length.",
+    "Tell this as a long story for children.",
+    "Which details matter most, and why?",
+    "Turn this into a long letter to a friend.",
+    "List the facts and discuss each one.",
+    "What questions does this text leave open?",
+)
+BREAK = " ..."
+FILLERS = ("and", "so", "on", "and", "so", "forth")
+"""Words of one token in every tokenizer that knows English. They close a gap that the next whole word overshoots."""
+
+EXACT_BELOW_TOK = 1000
+"""Shorter prompts are made exact; longer ones may be off by one token in a thousand, which saves looks."""
+
+LOOKS_LIMIT = 16
+PARTS_LIMIT = 8
+USUAL_TOK_PER_WORD = 1.3
+USUAL_TEMPLATE_TOK = 60
+
+
+def mix(*parts: str | int) -> int:
+    """A seed below 2**64 that depends on all parts; equal on every machine and Python."""
+    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+_NOUNS = tuple(dict.fromkeys(noun for subject in SUBJECTS for noun in subject.things))
+_ADJECTIVES = tuple(dict.fromkeys(adjective for subject in SUBJECTS for adjective in subject.adjectives))
+FIRST_WORDS = tuple(dict.fromkeys((*_ADJECTIVES, *_NOUNS)))
+_STEP = next(
+    step for step in range(int(len(FIRST_WORDS) * 0.618), len(FIRST_WORDS)) if gcd(step, len(FIRST_WORDS)) == 1
+)
+
+
+def heading(seed: int, ordinal: int) -> str:
+    """``Brass lantern, quiet harbour and humming drum:``, the first word given by ``ordinal``, the rest by the seed.
+
+    Up to ``len(FIRST_WORDS)`` neighbouring ordinals begin with different words.
+    """
+    first = FIRST_WORDS[ordinal * _STEP % len(FIRST_WORDS)]
+    choose = chooser(seeded(mix(seed, ordinal, "heading")))
+    one, two, three = (choose(_NOUNS) for _ in range(3))
+    return f"{first.capitalize()} {one}, {choose(_ADJECTIVES)} {two} and {choose(_ADJECTIVES)} {three}:"
+
+
+async def fresh_prompt(target_tok: int, seed: int, ordinal: int, count_tokens: CountTokens) -> tuple[Message, ...]:
+    """One user message of ``target_tok`` tokens, template included.
+
+    Equal arguments and tokenizer give equal messages. Exact below ``EXACT_BELOW_TOK`` for tokenizers that know English
+    words or single bytes, within a thousandth above. Where template and heading alone are longer, the shortest prompt.
+    Looks at the count about four times. Raises what ``count_tokens`` raises.
+    """
+    search = _Search(target_tok, count_tokens)
+    random = seeded(mix(seed, ordinal, "text"))
+    question = chooser(random)(QUESTIONS)
+    draft = _Draft(heading(seed, ordinal), f"\n\n{question}", _pieces(random))
+    await _fit(search, draft)
+    return (Message("user", search.best),)
+
+
+class _Draft:
+    """A prompt with its first ``count`` words of prose, for any ``count``."""
+
+    def __init__(self, start: str, ending: str, pieces: Iterator[str]) -> None:
+        self._start = start
+        self._ending = ending
+        self._source = pieces
+        self._pieces: list[str] = []
+
+    def piece(self, index: int) -> str:
+        """The word at ``index`` with the white space before it."""
+        while len(self._pieces) <= index:
+            self._pieces.append(next(self._source))
+        return self._pieces[index]
+
+    def text(self, count: int, extra: str = "") -> str:
+        """The prompt with ``count`` words and ``extra`` after them; for a negative count the heading's last words and
+        the question are left out instead."""
+        if count < 0:
+            words = f"{self._start}{self._ending}".split(" ")
+            return " ".join(words[: max(1, len(words) + count)])
+        if count:
+            self.piece(count - 1)
+        body = "".join(self._pieces[:count]) + extra
+        return f"{self._start}{body}{BREAK if body else ''}{self._ending}"
+
+    @property
+    def shortest(self) -> int:
+        """The most negative ``count`` that still means something: one word is left."""
+        return 1 - len(f"{self._start}{self._ending}".split(" "))
+
+
+class _Search:
+    """Counts texts and remembers the one nearest to the target."""
+
+    def __init__(self, target_tok: int, count_tokens: CountTokens) -> None:
+        self.target_tok = target_tok
+        self.best = ""
+        self._count_tokens = count_tokens
+        self._tolerance_tok = 0 if target_tok < EXACT_BELOW_TOK else target_tok // 1000
+        self._best_gap: int | None = None
+
+    async def gap(self, text: str) -> int:
+        """Tokens that are missing; negative if the text is too long."""
+        gap = self.target_tok - await self._count_tokens((Message("user", text),))
+        if self._best_gap is None or abs(gap) < abs(self._best_gap):
+            self.best, self._best_gap = text, gap
+        return gap
+
+    @property
+    def found(self) -> bool:
+        return self._best_gap is not None and abs(self._best_gap) <= self._tolerance_tok
+
+
+async def _fit(search: _Search, draft: _Draft) -> None:
+    """Narrows the number of words by interpolation, and closes what is left with small words or a part of a word."""
+    low, high = draft.shortest - 1, None
+    low_gap, high_gap = 0, 0
+    count = max(0, round((search.target_tok - USUAL_TEMPLATE_TOK) / USUAL_TOK_PER_WORD))
+    for _ in range(LOOKS_LIMIT):
+        gap = await search.gap(draft.text(count))
+        if search.found:
+            return
+        if gap > 0:
+            low, low_gap = count, gap
+            if gap <= len(FILLERS) // 2 and count >= 0 and await _filled(search, draft, count, gap):
+                return
+        else:
+            high, high_gap = count, gap
+        if high is not None and high - low <= 1:
+            break
+        count = _next_count(low, low_gap, high, high_gap)
+    if low >= 0:
+        await _filled_with_part(search, draft, low)
+
+
+def _next_count(low: int, low_gap: int, high: int | None, high_gap: int) -> int:
+    """Where the target lies between what was too short (``low_gap`` > 0) and what was too long, by a straight line."""
+    if high is None:
+        return low + max(1, round(low_gap / USUAL_TOK_PER_WORD))
+    if low_gap <= 0:
+        return max(low + 1, high - max(1, round(-high_gap / USUAL_TOK_PER_WORD)))
+    middle = low + round((high - low) * low_gap / (low_gap - high_gap))
+    return min(max(middle, low + 1), high - 1)
+
+
+async def _filled(search: _Search, draft: _Draft, count: int, gap: int) -> bool:
+    await search.gap(draft.text(count, "".join(f" {word}" for word in FILLERS[:gap])))
+    return search.found
+
+
+async def _filled_with_part(search: _Search, draft: _Draft, count: int) -> None:
+    following = draft.piece(count)
+    for length in range(min(len(following), PARTS_LIMIT + 1), 1, -1):
+        await search.gap(draft.text(count, following[:length]))
+        if search.found:
+            return
+
+
+def _pieces(random: Random) -> Iterator[str]:
+    """The words of endless prose, each with the white space that comes before it."""
+    before = " "
+    for sentence in sentences(random):
+        for word in sentence.split():
+            yield before + word
+            before = " "
+        if sentence.endswith("\n"):
+            before = "\n\n"
