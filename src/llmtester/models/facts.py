@@ -48,6 +48,7 @@ class ModelFacts:
     context_tok: int | None
     layers_count: int | None
     embedding_size: int | None
+    feed_forward_size: int | None
     heads: tuple[int, ...]
     kv_heads: tuple[int, ...]
     key_size: int | None
@@ -113,6 +114,7 @@ def facts_of(headers: Sequence[Header], file_name: str = "") -> ModelFacts:
         context_tok=keys.whole("context_length"),
         layers_count=layers,
         embedding_size=embedding,
+        feed_forward_size=_feed_forward(keys),
         heads=heads,
         kv_heads=kv_heads[:own_layers] if own_layers is not None else kv_heads,
         key_size=keys.whole("attention.key_length") or head_size,
@@ -243,6 +245,16 @@ def _recurrent_layers(keys: _Keys, layers: int) -> tuple[bool, ...]:
         return tuple((layer + 1) % interval != 0 for layer in range(layers))
     kv_heads = keys.per_layer("attention.head_count_kv", layers)
     return tuple(heads == 0 for heads in kv_heads) if kv_heads else (True,) * layers
+
+
+def _feed_forward(keys: _Keys) -> int | None:
+    """Widest feed-forward row that is computed for one token."""
+    dense = keys.whole("feed_forward_length")
+    if dense is None:
+        listed = keys.get("feed_forward_length")
+        dense = int(max(listed)) if isinstance(listed, tuple) and listed else None
+    expert = (keys.whole("expert_feed_forward_length") or 0) * (keys.whole("expert_used_count") or 0)
+    return max(dense or 0, expert) or None
 
 
 def _vocabulary(keys: _Keys, header: Header) -> int | None:

@@ -37,6 +37,7 @@ WANTED_ARRAYS = (
     ".attention.head_count_kv",
     ".attention.sliding_window_pattern",
     ".attention.recurrent_layers",
+    ".feed_forward_length",
 )
 
 
