@@ -3,6 +3,7 @@
     LlmtesterError               one message for a person: what, why, fix
     ├── ConfigurationError       a setting, flag or file is wrong              exit 2
     ├── NothingToDo              the request matched nothing                   exit 5
+    │   └── NoModels             there is no model on this machine yet
     ├── EnvironmentNotReady      disk, memory, folder, port                    exit 6
     │   ├── EngineError          a server did not start or died
     │   └── ModelError           a model file cannot be used
@@ -57,6 +58,10 @@ class ConfigurationError(LlmtesterError):
 
 class NothingToDo(LlmtesterError):
     exit_code = ExitCode.NOTHING
+
+
+class NoModels(NothingToDo):
+    """This machine has no model at all yet."""
 
 
 class EnvironmentNotReady(LlmtesterError):

@@ -19,8 +19,8 @@ STOP_SIGNALS = tuple(
 def run_until_stopped(work: Callable[[], Coroutine[Any, Any, T]], stop: Callable[[str], None]) -> T:
     """What ``work`` returns, run in an event loop of its own (uvloop where there is one).
 
-    The first signal of ``STOP_SIGNALS`` calls ``stop`` with its name and lets ``work`` end by itself, the second cancels
-    it. The handlers that were there before are put back. Call it from the main thread.
+    The first signal of ``STOP_SIGNALS`` calls ``stop`` with its name and lets ``work`` end by itself, the second
+    cancels it. The handlers that were there before are put back. Call it from the main thread.
     """
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
         return runner.run(_guarded(work, stop))

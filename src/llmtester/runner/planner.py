@@ -16,7 +16,7 @@ DoesNotFit = Callable[[ModelRef, ServerSettings], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Wanted:
     """What a run is asked for, resolved: which engine, models in order, profiles in order, settings, seed."""
 
     engine: str
@@ -28,7 +28,7 @@ class Request:
     notes: tuple[str, ...] = ()
 
 
-def plan(request: Request, does_not_fit: DoesNotFit) -> Plan:
+def plan(wanted: Wanted, does_not_fit: DoesNotFit) -> Plan:
     """Every cell that can run, in order, and every one that cannot, with the reason.
 
     Cells of one target are neighbours, so that each target needs one start. Raises ``NothingToDo`` if no cell is left
@@ -36,10 +36,10 @@ def plan(request: Request, does_not_fit: DoesNotFit) -> Plan:
     """
     cells: list[Cell] = []
     skips: list[Skip] = []
-    for model in request.models:
-        target = Target(request.engine, model, _settings_for(model, request.server))
+    for model in wanted.models:
+        target = Target(wanted.engine, model, _settings_for(model, wanted.server))
         reason = does_not_fit(model, target.settings)
-        for name, profile in request.profiles.items():
+        for name, profile in wanted.profiles.items():
             for load in profile.loads(target.settings.context_tok):
                 cell = Cell(target, name, load)
                 if reason:
@@ -55,9 +55,9 @@ def plan(request: Request, does_not_fit: DoesNotFit) -> Plan:
     return Plan(
         cells=tuple(cells),
         skips=tuple(skips),
-        notes=request.notes,
-        seed=request.seed,
-        expected_s=forecast.expected_s(cells, request.hardware),
+        notes=wanted.notes,
+        seed=wanted.seed,
+        expected_s=forecast.expected_s(cells, wanted.hardware),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from llmtester.domain.errors import NothingToDo
+from llmtester.domain.errors import NoModels, NothingToDo
 from llmtester.domain.work import ModelRef
 
 QUICK_QUANTIZATIONS = ("Q4_K_M", "Q5_K_M")
@@ -29,8 +29,11 @@ def select(
     """Models that match any of ``names`` (shell patterns, ``name`` or ``name:quantization``) and any of ``quants``.
 
     ``quick`` keeps, per model, the quantizations of ``QUICK_QUANTIZATIONS``, or the one nearest to Q4_K_M where a
-    model has none of them, and says so. Raises ``NothingToDo`` naming what matched nothing and what there is.
+    model has none of them, and says so. Raises ``NoModels`` for no models at all, else ``NothingToDo`` naming what
+    matched nothing and what there is.
     """
+    if not models:
+        raise NoModels("There is no model on this machine yet", fix="llmtester models pull starter")
     for name in names:
         if not any(_matches(model, name) for model in models):
             raise _nothing(f"No model here matches {name!r}", name, [model.name for model in models])
@@ -84,5 +87,5 @@ def _nothing(what: str, wanted: str, known: Iterable[str]) -> NothingToDo:
     names = sorted(set(known))
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    why = f"did you mean {near[0]}?" if near else f"there is: {shown}" if names else "there is no model yet"
-    return NothingToDo(what, why=why, fix="llmtester models list" if names else "llmtester models pull starter")
+    why = f"did you mean {near[0]}?" if near else f"there is: {shown}"
+    return NothingToDo(what, why=why, fix="llmtester models list")

@@ -1,0 +1,1 @@
+"""The command line: signatures, and nothing that a command does not need."""

@@ -1,0 +1,132 @@
+"""``llmtester run``: plan, ask what must be asked, measure, show."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llmtester.cli.console import say
+from llmtester.domain.errors import ConfigurationError, ExitCode, NoModels
+
+if TYPE_CHECKING:
+    from llmtester.api import Loaded, RunResult
+    from llmtester.domain.work import Plan
+
+SKIPPABLE = ("quality", "stress")
+
+
+def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
+    run_name: Annotated[str, typer.Argument(help="With --resume: a run id or folder.", metavar="[RUN]")] = "latest",
+    config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
+    profiles: Annotated[str | None, typer.Option(help="Profiles to run, in order.", metavar="A,B")] = None,
+    models: Annotated[str | None, typer.Option(help="Models by name or pattern.", metavar="A,B")] = None,
+    quants: Annotated[str | None, typer.Option(help="Quantizations, such as Q4_K_M,Q8_0.", metavar="A,B")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Q4_K_M and Q5_K_M only, fewer trials.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Everything, with the stress profile.")] = False,
+    skip_quality: Annotated[bool, typer.Option("--skip-quality", help="Leave the quality profile out.")] = False,
+    skip_stress: Annotated[bool, typer.Option("--skip-stress", help="Leave the stress profile out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the latest run, or with RUN.")] = False,
+    engine: Annotated[str | None, typer.Option(help="auto, embedded, llama-server, fake ...", metavar="NAME")] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Where run folders go.", metavar="DIR")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.", metavar="LEVEL")] = None,
+    display: Annotated[str | None, typer.Option(help="auto, live, plain or none.", metavar="HOW")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost, start nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on standard output.")] = False,
+    assign: Annotated[list[str] | None, typer.Option("--set", help="Any setting.", metavar="NAME=VALUE")] = None,
+) -> None:
+    """Measure models on this machine and say which one to use.
+
+    \b
+    llmtester run --quick                                    a first answer in minutes
+    llmtester run --models 'qwen*' --quants Q4_K_M,Q8_0      compare two quantizations
+    llmtester run --dry-run                                  what would be done, and how long it takes
+    llmtester run --resume                                   go on after an interruption
+    """
+    from llmtester import api
+    from llmtester.cli.run_display import Display
+    from llmtester.settings import assignments
+
+    flags: dict[str, Any] = {
+        "profiles.enabled": _list(profiles),
+        "models.include": _list(models),
+        "models.quants": _list(quants),
+        "run.quick": quick or None,
+        "engine.name": engine,
+        **assignments(assign or []),
+    }
+    _refuse_contradictions(flags, run_name, full=full, resume=resume)
+    flags |= {
+        "run.output_dir": str(output_dir) if output_dir else None,
+        "log_level": log_level,
+        "display": display,
+    }
+    loaded = api.load_settings(config, flags)
+    left_out = [name for name, asked in zip(SKIPPABLE, (skip_quality, skip_stress), strict=True) if asked]
+    if left_out:
+        flags["profiles.enabled"] = [name for name in loaded.settings.profiles.enabled if name not in left_out]
+        loaded = api.load_settings(config, flags)
+    show = Display(loaded.settings.display, as_json=as_json)
+    if resume:
+        result = api.resume(loaded, run_name, on_event=show.event, on_start=show.started)
+    else:
+        work = _plan(loaded, yes=yes)
+        if dry_run:
+            show.plan(work)
+            return
+        result = api.run(loaded, work=work, on_event=show.event, on_start=show.started)
+    show.result(result)
+    raise typer.Exit(exit_code(result))
+
+
+def _list(text: str | None) -> list[str] | None:
+    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+
+
+def _refuse_contradictions(flags: dict[str, Any], run_name: str, *, full: bool, resume: bool) -> None:
+    """Raises ``ConfigurationError`` for flags that this version or this combination cannot honour."""
+    if full:
+        raise ConfigurationError(
+            "--full is not possible yet",
+            why="it promises the stress profile, which this version does not have",
+            fix="leave --full out",
+        )
+    given = [name for name, value in flags.items() if value is not None]
+    if resume and given:
+        raise ConfigurationError(
+            f"--resume keeps the plan of the run, so {', '.join(given)} cannot be changed",
+            fix="leave the other flags out, or start a new run without --resume",
+        )
+    if not resume and run_name != "latest":
+        raise ConfigurationError(
+            f"Unexpected argument {run_name!r}",
+            why="a run is named only to go on with it",
+            fix=f"llmtester run --resume {run_name}, or llmtester run --models {run_name}",
+        )
+
+
+def _plan(loaded: Loaded, *, yes: bool) -> Plan:
+    """The plan; where this machine has no model at all, the starter model is fetched first, if the user agrees."""
+    from llmtester import api
+
+    try:
+        return api.plan(loaded)
+    except NoModels:
+        say("No model was found on this machine.")
+        question = "Fetch the starter model (SmolLM2-135M-Instruct, 98 MB, Apache-2.0)?"
+        if not yes and not (sys.stdin.isatty() and typer.confirm(question, default=True, err=True)):
+            raise
+        say("Fetching the starter model: SmolLM2-135M-Instruct Q4_1, 98 MB, Apache-2.0.")
+        api.pull("starter", loaded.settings)
+        return api.plan(loaded)
+
+
+def exit_code(result: RunResult) -> ExitCode:
+    """What the process tells its caller about a run that came to an end."""
+    if result.ended.outcome == "interrupted":
+        return ExitCode.TERMINATED if result.ended.detail == "SIGTERM" else ExitCode.INTERRUPTED
+    whole = all(cell.status == "done" for cell in result.summary.cells)
+    return ExitCode.OK if whole else ExitCode.PARTIAL

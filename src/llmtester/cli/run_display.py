@@ -1,0 +1,104 @@
+"""What ``llmtester run`` shows: a dashboard of its own process, plain lines, JSON Lines, or nothing.
+
+The dashboard follows the journal from another process, because drawing inside the measuring one costs milliseconds of
+jitter (facts/measuring, section 4).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from llmtester.cli.console import say
+from llmtester.domain.events import CellSkipped, Event, RunStarted, TargetFailed, TargetReady, TrialEnded
+
+if TYPE_CHECKING:
+    from llmtester.api import RunFolder, RunResult
+    from llmtester.domain.work import Plan
+
+How = Literal["auto", "live", "plain", "none"]
+
+DASHBOARD_END_S = 5.0
+"""A dashboard that has not left this long after the end of the run is ended by us."""
+
+_JSON_EVENTS = (RunStarted, TargetReady, TargetFailed, TrialEnded, CellSkipped)
+
+
+class Display:
+    """Talk goes to standard error, data to standard output."""
+
+    def __init__(self, how: How, *, as_json: bool) -> None:
+        self._how = how if how != "auto" else _for_this_terminal()
+        self._as_json = as_json
+        self._dashboard: subprocess.Popen[bytes] | None = None
+        self._folder: RunFolder | None = None
+        self._plain: Any = None
+
+    def plan(self, work: Plan) -> None:
+        """The plan, as the answer to ``--dry-run``."""
+        from llmtester import api
+
+        if self._as_json:
+            _json_line("plan", asdict(work) | {"digest": work.digest})
+        else:
+            typer.echo("\n".join(api.plan_lines(work)))
+
+    def started(self, folder: RunFolder) -> None:
+        """The run has a folder and a journal with its plan in it."""
+        self._folder = folder
+        if self._how == "live":
+            command = [sys.executable, "-m", "llmtester", "watch", str(folder.path.absolute())]
+            self._dashboard = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def event(self, event: Event) -> None:
+        """Called for each event after it was stored."""
+        if self._as_json and isinstance(event, _JSON_EVENTS):
+            _json_line(type(event).__name__, {k: v for k, v in asdict(event).items() if k != "settings"})
+        if self._how != "plain":
+            return
+        from llmtester import api
+
+        self._plain = self._plain or api.plain_log()
+        line = self._plain(event)
+        if line:
+            say(line)
+
+    def result(self, result: RunResult) -> None:
+        """The verdict, where the files are and, after an interruption, how to go on."""
+        from llmtester import api
+
+        if self._dashboard:
+            try:
+                self._dashboard.wait(DASHBOARD_END_S)
+            except subprocess.TimeoutExpired:
+                self._dashboard.kill()
+                self._dashboard.wait()
+        files = {name: str(path) for name, path in result.files.items()}
+        if self._as_json:
+            advice = [asdict(advice) for advice in result.summary.advice]
+            _json_line(
+                "summary",
+                {"run": result.folder.run_id, "outcome": result.ended.outcome, "advice": advice, "files": files},
+            )
+        else:
+            api.show(result.summary, files)
+        if result.ended.outcome == "interrupted":
+            say("Interrupted. Everything measured so far is kept. Go on with:")
+            say(f"  llmtester run --resume {result.folder.run_id}")
+
+
+def _for_this_terminal() -> How:
+    """``live`` on a terminal that can move its cursor and is not a build server, else ``plain``."""
+    able = sys.stderr.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return "live" if able and not os.environ.get("CI") else "plain"
+
+
+def _json_line(kind: str, data: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps({"schema": "llmtester/run/1", "type": kind, "data": data}) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,24 @@
+"""A plan as text: what would be measured, what not and why, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmtester.domain.text import human_bytes, human_duration, printable
+from llmtester.domain.work import Plan
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """The plan for people, one line a target and a skip, every untrusted text made safe."""
+    for target, cells in plan.by_target():
+        model = target.model
+        size = human_bytes(model.size_bytes)
+        loads = ", ".join(f"{printable(cell.profile, 40)}/{printable(cell.load.name, 40)}" for cell in cells)
+        yield f"{printable(model.label, 60)}  {size}  {printable(target.engine, 20)}  {loads}"
+    for skip in plan.skips:
+        yield f"skipped: {printable(skip.cell.target.model.label, 60)} {skip.cell.profile}: {printable(skip.reason)}"
+    for note in plan.notes:
+        yield f"note: {printable(note)}"
+    starts, cells_count = len(plan.targets), len(plan.cells)
+    expected = f"about {human_duration(plan.expected_s)} (a rough guess)" if plan.expected_s else "unknown time"
+    yield f"{cells_count} cells, {starts} server starts, {expected}; plan {plan.digest}"
