@@ -6,6 +6,7 @@ Other packages add to the tables with the entry point groups of ``GROUPS``; a bu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -13,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from llmtester.domain.errors import ConfigurationError
 from llmtester.domain.text import printable
+from llmtester.views.exporters import EXPORTERS
 
 Kind: TypeAlias = Literal["engine", "profile", "exporter"]
 
@@ -30,9 +32,8 @@ ENGINES: dict[str, str] = {
 PROFILES: dict[str, str] = {
     "interactive": "llmtester.profiles.interactive:InteractiveProfile",
 }
-EXPORTERS: dict[str, str] = {}
 
-BUILT_IN: dict[Kind, dict[str, str]] = {"engine": ENGINES, "profile": PROFILES, "exporter": EXPORTERS}
+BUILT_IN: dict[Kind, Mapping[str, str]] = {"engine": ENGINES, "profile": PROFILES, "exporter": EXPORTERS}
 GROUPS: dict[Kind, str] = {
     "engine": "llmtester.engines",
     "profile": "llmtester.profiles",

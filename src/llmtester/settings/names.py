@@ -70,37 +70,41 @@ def from_text(name: Name, text: str) -> Any:
     Lists are separated by commas; ``null`` empties a setting that may be empty; numbers and truth values read as in
     YAML. What does not fit stays text, so that validation refuses it with its name.
     """
-    info = LEAVES[name[:1]] if name[0] in OPEN_SECTIONS else LEAVES[name]
-    kinds = set(_kinds(info.annotation))
-    if text.strip() in {"null", "~"} and type(None) in kinds:
+    found = set(kinds(info_of(name).annotation))
+    if text.strip() in {"null", "~"} and type(None) in found:
         return None
-    if tuple in kinds or dict in kinds:
+    textual = bool(found & _TEXTUAL)
+    if tuple in found or dict in found:
         items = [item.strip() for item in text.split(",") if item.strip()]
-        textual = bool(kinds & _TEXTUAL)
         return items if textual else [scalar(item) for item in items]
-    return text if kinds & _TEXTUAL else scalar(text.strip())
+    return text if textual else scalar(text.strip())
+
+
+def info_of(name: Name) -> FieldInfo:
+    """The field behind a known setting. Raises ``KeyError`` for others."""
+    return LEAVES[name[:1]] if name[0] in OPEN_SECTIONS else LEAVES[name]
 
 
 _TEXTUAL: set[Any] = {str, Literal}
 
 
-def _kinds(annotation: Any) -> Iterator[Any]:
+def kinds(annotation: Any) -> Iterator[Any]:
     """``str`` for text and paths, ``Literal``, ``tuple``, ``dict``, and the plain types, at any depth of a type."""
     origin = get_origin(annotation)
     if origin is Literal:
         yield Literal
     elif origin is Annotated:
-        yield from _kinds(get_args(annotation)[0])
+        yield from kinds(get_args(annotation)[0])
     elif origin in {Union, UnionType}:
         for part in get_args(annotation):
-            yield from _kinds(part)
+            yield from kinds(part)
     elif origin is dict:
         yield dict
-        yield from _kinds(get_args(annotation)[1])
+        yield from kinds(get_args(annotation)[1])
     elif origin is tuple:
         yield tuple
         for part in get_args(annotation):
             if part is not Ellipsis:
-                yield from _kinds(part)
+                yield from kinds(part)
     else:
         yield annotation if annotation in {int, float, bool, type(None)} else str

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from itertools import pairwise
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from llmtester.analysis.metrics import METRICS
 from llmtester.domain.errors import ConfigurationError
 from llmtester.domain.ports import EngineOptions
 from llmtester.domain.work import CacheType, ServerSettings
@@ -50,11 +51,18 @@ def _without_credentials(url: str) -> str:
     return url.rstrip("/")
 
 
-def _without_direction_changes(thresholds: tuple[float, ...]) -> tuple[float, ...]:
-    steps = {later > earlier for earlier, later in pairwise(thresholds)}
-    if len(steps) != 1 or len(set(thresholds)) != len(thresholds):
-        raise ValueError("expected four thresholds that only rise or only fall: excellent, good, acceptable, poor")
-    return thresholds
+def _rise_or_fall_as_metrics_do(bands: dict[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
+    for name, limits in bands.items():
+        if name not in METRICS:
+            near = get_close_matches(name, METRICS, n=1)
+            raise ValueError(f"{name} is not a metric" + (f"; the nearest is {near[0]}" if near else ""))
+        better = METRICS[name].info.better
+        if better == "neither":
+            raise ValueError(f"{name} is neither better high nor better low, so it cannot be rated")
+        wanted = tuple(sorted(set(limits), reverse=better == "higher"))
+        if limits != wanted:
+            raise ValueError(f"for {name} {better} is better: excellent, good and acceptable must follow that order")
+    return bands
 
 
 # Strict: `slots: true` and `slots: "2"` are slips, not numbers.
@@ -63,7 +71,8 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Url = Annotated[str, AfterValidator(_without_credentials)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Thresholds = Annotated[tuple[Number, Number, Number, Number], AfterValidator(_without_direction_changes)]
+Limits: TypeAlias = tuple[Number, Number, Number]
+Bands = Annotated[dict[str, Limits], AfterValidator(_rise_or_fall_as_metrics_do)]
 
 
 class Section(BaseModel):
@@ -326,9 +335,9 @@ class Settings(BaseSettings):
     engine: EngineSettings = Field(default_factory=EngineSettings)
     server: ServerSection = Field(default_factory=ServerSection)
     profiles: ProfilesSettings = Field(default_factory=ProfilesSettings)
-    ratings: dict[str, Thresholds] = Field(
+    ratings: Bands = Field(
         default_factory=dict,
-        description="Your own bands: a metric, then its thresholds for excellent, good, acceptable and poor.",
+        description="Your own bands: for a metric its limits of excellent, good and acceptable. What is worse is poor.",
     )
     run: RunSettings = Field(default_factory=RunSettings)
     display: Literal["auto", "live", "plain", "none"] = Field(

@@ -1,0 +1,77 @@
+"""``llmtester config``: what is in force and where each value came from; a first settings file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmtester.cli.console import say
+from llmtester.domain.errors import EnvironmentNotReady
+from llmtester.domain.text import printable
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def show(
+    config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
+    origin: Annotated[bool, typer.Option("--origin", help="Add where each value came from.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    assign: Annotated[list[str] | None, typer.Option("--set", help="Any setting.", metavar="NAME=VALUE")] = None,
+) -> None:
+    """Print every setting with its value, as the other commands would see it.
+
+    \b
+    llmtester config show --origin
+    LLMTESTER_SERVER__SLOTS=4 llmtester config show --origin --set run.seed=7
+    """
+    from llmtester.settings import assignments, load_settings
+    from llmtester.settings.reference import value_text
+
+    loaded = load_settings(config, assignments(assign or []))
+    records = loaded.as_records()
+    if as_json:
+        import json
+
+        typer.echo(json.dumps({"schema": "llmtester/config/1", "ok": True, "data": records}))
+        return
+    lines = [(f"{name} = {value_text(record['value'])}", record["origin"]) for name, record in records.items()]
+    width = min(max(len(line) for line, _ in lines), 60)
+    for line, source in lines:
+        typer.echo(printable(f"{line:<{width}}  # {source}" if origin else line, 1000))
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.", metavar="[PATH]")] = Path("llmtester.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write a settings file in which everything is explained and nothing is set yet.
+
+    \b
+    llmtester config init
+    llmtester config init ~/tests/gpu.yaml
+    """
+    from llmtester.settings.reference import example
+
+    shown = printable(str(path))
+    if path.exists() and not force:
+        raise EnvironmentNotReady(
+            f"{shown} exists", why="it is not overwritten unasked", fix=f"llmtester config init {shown} --force"
+        )
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(example(), encoding="utf-8", newline="\n")
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise EnvironmentNotReady(
+            f"{shown} cannot be written",
+            why=error.strerror or str(error),
+            fix="choose another path, or create its folder",
+        ) from error
+    say(f"Wrote {shown}. Remove the # in front of what you want to change.")
+    typer.echo(shown)
