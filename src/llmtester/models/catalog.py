@@ -159,7 +159,7 @@ def _entry(item: Any, where: str, number: int) -> CatalogEntry:
     return CatalogEntry(**fields)
 
 
-def _checked(value: Any, kind: type, where: str, what: str) -> Any:
+def _checked(value: Any, kind: type[Any], where: str, what: str) -> Any:
     if not isinstance(value, kind) or isinstance(value, bool) or (kind is int and value <= 0):
         raise _wrong(where, f"{what} is {printable(repr(value), 60)}, expected {kind.__name__}")
     return value

@@ -87,7 +87,7 @@ def fit(
 
 
 def _largest(trained: int, refused: _Refused) -> int:
-    """Largest multiple of 256 up to ``trained`` that is not refused; need grows with the context, so halving finds it."""
+    """Largest multiple of 256 to ``trained`` that is not refused. Need grows with the context, so halving finds it."""
     if not refused(trained):
         return trained
     low, high = 0, trained // 256

@@ -3,7 +3,7 @@
 Weights are what is mapped or loaded, counted once. The KV cache is exact: it equals the engine's own log. The compute
 buffer has no closed form; it is modelled, and a correction learned from the engine's log on this machine (module
 ``calibration``) makes it right for the next start. Sources: llama.cpp b11434 (``llama-kv-cache.cpp``,
-``llama-kv-cache-iswa.cpp``, ``llama-hparams.cpp``); figures marked *measured* come from ``benchmarks/models_memory.py``.
+``llama-kv-cache-iswa.cpp``, ``llama-hparams.cpp``); *measured*: ``benchmarks/models_memory.py``.
 """
 
 from __future__ import annotations
