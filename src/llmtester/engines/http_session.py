@@ -1,0 +1,160 @@
+"""A session over HTTP: one ready server, one dialect of the chat protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from llmtester.domain.errors import RequestFailed, RequestFailure
+from llmtester.domain.ports import OnArrival
+from llmtester.domain.records import Completion, ServerTimings, SessionFacts, TokenSource
+from llmtester.domain.work import Message, Request
+from llmtester.engines.chat_stream import Answer, read_chat
+from llmtester.engines.client import Retry, StreamingClient
+from llmtester.engines.sse import EventSplitter, Splitter
+
+EVENTS_PER_TOKEN, SPARE_EVENTS = 4, 1000  # a stream with more events than that does not end by itself
+GONE_WITHIN_S = 0.5  # after a broken connection: a socket closes a moment before its process is gone
+
+
+class ReadAnswer(Protocol):
+    def __call__(self, events: Iterable[tuple[int, bytes]], *, done: bool) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of server is asked and read. ``body`` gets the request and the model's name."""
+
+    path: str
+    body: Callable[[Request, str], dict[str, Any]]
+    read: ReadAnswer = read_chat
+    splitter: Callable[[], Splitter] = EventSplitter
+
+
+def chat_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def openai_body(request: Request, model: str) -> dict[str, Any]:
+    """What every OpenAI-compatible server takes; nothing that is known to one of them only."""
+    return {
+        "model": model,
+        "messages": chat_messages(request.messages),
+        "max_tokens": request.max_tok,
+        "temperature": request.temperature,
+        "seed": request.seed,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def llama_body(request: Request, model: str) -> dict[str, Any]:
+    """llama.cpp: cold prefill unless the request allows reuse, and exactly ``max_tok`` tokens where asked."""
+    body = openai_body(request, model) | {"cache_prompt": request.reuse_cache}
+    return body | {"ignore_eos": True} if request.fixed_length else body
+
+
+LLAMA = Dialect("/v1/chat/completions", llama_body)
+
+
+class HttpSession:
+    """``domain.ports.Session``. ``gone_within`` says whether the server has ended, for local servers."""
+
+    def __init__(
+        self,
+        client: StreamingClient,
+        dialect: Dialect,
+        facts: SessionFacts,
+        model: str,
+        gone_within: Callable[[float], Awaitable[object | None]] | None = None,
+    ) -> None:
+        self.client = client
+        self.dialect = dialect
+        self._facts = facts
+        self._model = model
+        self._gone_within = gone_within
+
+    @property
+    def facts(self) -> SessionFacts:
+        return self._facts
+
+    async def generate(self, request: Request, on_arrival: OnArrival) -> Completion:
+        """The whole answer; a request is sent once and never repeated. Raises ``RequestFailed``."""
+        try:
+            raw = await self.client.stream(
+                self.dialect.path,
+                self.dialect.body(request, self._model),
+                timeouts=request.timeouts,
+                splitter=self.dialect.splitter(),
+                on_arrival=on_arrival,
+                max_events=request.max_tok * EVENTS_PER_TOKEN + SPARE_EVENTS,
+            )
+            answer = self.dialect.read(raw.events, done=raw.done)
+        except RequestFailed as failed:
+            raise await self._explained(failed) from failed
+        completion_tok, source = await self._completion_tok(answer)
+        return Completion(
+            sent_ns=raw.sent_ns,
+            ended_ns=raw.ended_ns,
+            chunks=answer.chunks,
+            finish=answer.finish or "other",
+            prompt_tok=answer.prompt_tok,
+            cached_tok=answer.cached_tok,
+            completion_tok=completion_tok,
+            token_source=source,
+            server=answer.server,
+        )
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of the templated prompt. Raises ``RequestFailed`` where the server cannot tell."""
+        raise RequestFailed(RequestFailure.HTTP_STATUS, f"{self._facts.engine} offers no way to count tokens")
+
+    async def count_text(self, text: str) -> int | None:
+        """Tokens of plain text, ``None`` where the server cannot tell."""
+        return None
+
+    async def _completion_tok(self, answer: Answer) -> tuple[int, TokenSource]:
+        server = answer.server or ServerTimings()
+        if server.predicted_tok is not None:
+            return server.predicted_tok, "timings"
+        if answer.completion_tok is not None:
+            return answer.completion_tok, "usage"
+        counted = await self.count_text("".join(chunk.text for chunk in answer.chunks))
+        return (counted, "tokenizer") if counted is not None else (len(answer.chunks), "estimate")
+
+    async def _explained(self, failed: RequestFailed) -> RequestFailed:
+        """The same failure, or ``SERVER_GONE`` if that is why the connection broke."""
+        if failed.failure not in {RequestFailure.CONNECT, RequestFailure.CUT} or self._gone_within is None:
+            return failed
+        if await self._gone_within(GONE_WITHIN_S) is None:
+            return failed
+        return RequestFailed(RequestFailure.SERVER_GONE, "the server has ended", arrivals_ns=failed.arrivals_ns)
+
+
+class LlamaSession(HttpSession):
+    """A llama.cpp server: counts tokens exactly as it will for the request itself."""
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Equals ``prompt_n + cache_n`` of the real request: template, then tokenizer with special tokens."""
+        templated = await self.client.call(
+            "POST", "/apply-template", {"messages": chat_messages(messages)}, retry=Retry()
+        )
+        return await self._tokens(str(_field(templated, "prompt")), special=True)
+
+    async def count_text(self, text: str) -> int | None:
+        return await self._tokens(text, special=False)
+
+    async def _tokens(self, text: str, *, special: bool) -> int:
+        body = {"content": text, "add_special": special, "parse_special": True}
+        reply = await self.client.call("POST", "/tokenize", body, retry=Retry())
+        tokens = _field(reply, "tokens")
+        if not isinstance(tokens, list):
+            raise RequestFailed(RequestFailure.MALFORMED, "/tokenize gave no list of tokens")
+        return len(tokens)
+
+
+def _field(reply: object, name: str) -> object:
+    if not isinstance(reply, Mapping) or name not in reply:
+        raise RequestFailed(RequestFailure.MALFORMED, f"a reply has no {name}")
+    return reply[name]
