@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from platformdirs import user_cache_path, user_state_path
 
@@ -28,12 +28,13 @@ from llmtester.analysis.summary import Summary
 from llmtester.domain.errors import EnvironmentNotReady, StoreError
 from llmtester.domain.events import Event, RunEnded, RunResumed, RunStarted
 from llmtester.domain.ports import Engine, Profile
-from llmtester.domain.records import Available, Machine, Missing
+from llmtester.domain.records import Absent, Available, Machine, Missing
 from llmtester.domain.work import ModelRef, Plan, ServerSettings
 from llmtester.runner import planner, selection
 from llmtester.runner.forecast import Hardware
 from llmtester.settings import Loaded, Settings, load_settings
 from llmtester.store import journal, runs
+from llmtester.store.journal import Journal
 from llmtester.store.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -43,8 +44,21 @@ __all__ = ["RunResult", "load_settings", "plan", "pull", "report", "resume", "ru
 
 REPORT_FORMATS = ("json", "csv", "html")
 
-OnEvent = Callable[[Event], None]
-OnStart = Callable[[RunFolder], None]
+
+class Observer(Protocol):
+    """Sees a run while it happens. What it raises ends the run."""
+
+    def started(self, folder: RunFolder) -> None:
+        """The run has a folder, and a journal with its plan in it."""
+
+    def event(self, event: Event) -> None:
+        """Called for each event after it was stored; at a resume also for those of before."""
+
+
+class _Nobody:
+    def started(self, folder: RunFolder) -> None: ...
+
+    def event(self, event: Event) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +104,11 @@ def plan(loaded: Loaded) -> Plan:
     """
     settings = loaded.settings
     name, engine = choose_engine(settings)
-    chosen = selection.select(
-        _models(settings, engine), settings.models.include, settings.models.quants, quick=settings.run.quick
-    )
+    own = engine.catalogue(settings.models.include)
+    models = [found.ref for found in model_manager(settings).scan().models] if own is None else own
+    # An engine with models of its own has matched the names already; some of its names are no patterns.
+    names = settings.models.include if own is None or not own else ()
+    chosen = selection.select(models, names, settings.models.quants, quick=settings.run.quick)
     machine = _machine()
     wanted = planner.Wanted(
         engine=name,
@@ -106,72 +122,62 @@ def plan(loaded: Loaded) -> Plan:
     return planner.plan(wanted, _memory_check(settings, engine, machine))
 
 
-def run(
-    loaded: Loaded, *, work: Plan | None = None, on_event: OnEvent | None = None, on_start: OnStart | None = None
-) -> RunResult:
+def run(loaded: Loaded, *, work: Plan | None = None, observer: Observer | None = None) -> RunResult:
     """Measure everything in ``work`` (default: ``plan(loaded)``) and write the reports.
 
-    ``on_start`` is given the folder once the plan is in it, ``on_event`` each event after it was stored. The first
-    Ctrl-C (or SIGTERM, SIGHUP) finishes the requests in flight and ends the run as interrupted; the second stops at
-    once. Either way the servers are closed and the run can be resumed. Raises ``Locked`` if another run measures on
-    this machine.
+    The first Ctrl-C (or SIGTERM, SIGHUP) finishes the requests in flight and ends the run as interrupted; the second
+    stops at once. Either way the servers are closed and the run can be resumed. Raises ``Locked`` if another run
+    measures on this machine.
     """
     from llmtester.host.clock import SystemClock
 
     settings = loaded.settings
     work = work or plan(loaded)
     _, engine = choose_engine(settings)
+    observer = observer or _Nobody()
     with runs.exclusive(_machine_lock(), "This machine"):
         folder = runs.create(settings.run.output_dir)
         clock = SystemClock()
-        first = RunStarted(
-            clock.now_ns(), clock.instant(), folder.run_id, work, _machine(), loaded.as_records(), __version__
-        )
-        with (
-            runs.exclusive(folder.lock, f"The run {folder.run_id}"),
-            journal.Journal.create(folder.journal, first) as book,
-        ):
-            if on_start:
-                on_start(folder)
-            if on_event:
-                on_event(first)
-            ended = _measure(RunState([first]), book, folder, engine, settings, on_event)
+        records = loaded.as_records()
+        first = RunStarted(clock.now_ns(), clock.instant(), folder.run_id, work, _machine(), records, __version__)
+        with runs.exclusive(folder.lock, f"The run {folder.run_id}"), Journal.create(folder.journal, first) as book:
+            observer.started(folder)
+            observer.event(first)
+            ended = _measure(RunState([first]), book, folder, _Bench(engine, settings, observer))
     return _result(folder, ended, settings)
 
 
-def resume(
-    loaded: Loaded, name: str = "latest", *, on_event: OnEvent | None = None, on_start: OnStart | None = None
-) -> RunResult:
+def resume(loaded: Loaded, name: str = "latest", *, observer: Observer | None = None) -> RunResult:
     """Go on with an interrupted or killed run: same plan, finished trials are kept, the rest is measured.
 
-    ``name`` is ``latest``, a run id or a folder. Raises ``StoreError``, naming the difference, on another machine or
-    when a model file is not what it was.
+    ``name`` is ``latest``, a run id or a folder. Of a finished run only the reports are written again. Raises
+    ``StoreError``, naming the difference, on another machine or when a model file is not what it was.
     """
     from llmtester.host.clock import SystemClock
 
     settings = loaded.settings
+    observer = observer or _Nobody()
     folder = runs.find(settings.run.output_dir, name)
     with (
         runs.exclusive(_machine_lock(), "This machine"),
         runs.exclusive(folder.lock, f"The run {folder.run_id}"),
     ):
-        book, recorded = journal.Journal.reopen(folder.journal)
+        state = RunState(journal.read(folder.journal).events)
+        if state.ended and state.ended.outcome == "finished":
+            return _result(folder, state.ended, settings)
+        engine = _engine_of(state, settings)
+        _refuse_if_changed(state, _machine(), settings, engine)
+        book, recorded = Journal.reopen(folder.journal)
         with book:
-            state = RunState(recorded.events)
-            engine = _engine_of(state, settings)
-            _refuse_if_changed(state, _machine(), settings, engine)
+            observer.started(folder)
+            for event in recorded.events:
+                observer.event(event)
             clock = SystemClock()
-            if on_start:
-                on_start(folder)
-            if on_event:
-                for event in recorded.events:
-                    on_event(event)
             again = RunResumed(clock.now_ns(), clock.instant(), _machine(), __version__)
             book.emit(again)
             state.apply(again)
-            if on_event:
-                on_event(again)
-            ended = _measure(state, book, folder, engine, settings, on_event)
+            observer.event(again)
+            ended = _measure(state, book, folder, _Bench(engine, settings, observer))
     return _result(folder, ended, settings)
 
 
@@ -260,14 +266,16 @@ def lens(work: Plan, settings: Settings) -> Lens:
     return Lens({name: plugins.load("profile", name).headline for name in profiles}, bands)
 
 
-def _measure(
-    state: RunState,
-    book: journal.Journal,
-    folder: RunFolder,
-    engine: Engine,
-    settings: Settings,
-    on_event: OnEvent | None,
-) -> RunEnded:
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """With what a run is measured, and who is told."""
+
+    engine: Engine
+    settings: Settings
+    observer: Observer
+
+
+def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -> RunEnded:
     """Run the matrix in an event loop of its own, with signals turned into stops."""
     from llmtester.host.canary import LoopCanary
     from llmtester.host.clock import SystemClock
@@ -278,18 +286,17 @@ def _measure(
 
     def emit(event: Event) -> None:
         book.emit(event)
-        if on_event:
-            on_event(event)
+        bench.observer.event(event)
 
     canary = LoopCanary()
-    bench = Workbench(
-        open_target=lambda target: engine.open(target, folder.server_folder(target)),
-        profiles=_profiles(settings, dict.fromkeys(cell.profile for cell in state.plan.cells)),
+    workbench = Workbench(
+        open_target=lambda target: bench.engine.open(target, folder.server_folder(target)),
+        profiles=_profiles(bench.settings, dict.fromkeys(cell.profile for cell in state.plan.cells)),
         clock=SystemClock(),
         sensors=SystemSensors(canary),
         quiet=quiet_garbage_collector,
     )
-    runner = MatrixRunner(state, emit, bench)
+    runner = MatrixRunner(state, emit, workbench)
 
     async def measure() -> RunEnded:
         async with canary:
@@ -303,13 +310,6 @@ def _result(folder: RunFolder, ended: RunEnded, settings: Settings) -> RunResult
     return RunResult(folder, ended, summary(folder, settings), files)
 
 
-def _models(settings: Settings, engine: Engine) -> Sequence[ModelRef]:
-    own = engine.catalogue(settings.models.include)
-    if own is not None:
-        return own
-    return [model.ref for model in model_manager(settings).scan().models]
-
-
 def _memory_check(settings: Settings, engine: Engine, machine: Machine) -> planner.DoesNotFit:
     """Why a model does not fit into this machine. An engine with models of its own decides that by itself."""
     if engine.catalogue(()) is not None:
@@ -321,7 +321,7 @@ def _memory_check(settings: Settings, engine: Engine, machine: Machine) -> plann
 
     def does_not_fit(model: ModelRef, server: ServerSettings) -> str | None:
         need = estimate(facts[model.fingerprint], server)
-        if need.total_bytes <= limit_bytes:
+        if isinstance(need, Absent) or need.total_bytes <= limit_bytes:
             return None
         return f"it needs {need.total_bytes / 1e9:.1f} GB and this machine has {limit_bytes / 1e9:.1f} GB"
 

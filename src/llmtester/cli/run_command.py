@@ -71,13 +71,13 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
         loaded = api.load_settings(config, flags)
     show = Display(loaded.settings.display, as_json=as_json)
     if resume:
-        result = api.resume(loaded, run_name, on_event=show.event, on_start=show.started)
+        result = api.resume(loaded, run_name, observer=show)
     else:
         work = _plan(loaded, yes=yes)
         if dry_run:
             show.plan(work)
             return
-        result = api.run(loaded, work=work, on_event=show.event, on_start=show.started)
+        result = api.run(loaded, work=work, observer=show)
     show.result(result)
     raise typer.Exit(exit_code(result))
 

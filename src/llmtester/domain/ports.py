@@ -71,11 +71,16 @@ class Engine(Protocol):
 
 
 class Profile(Protocol):
-    """What is asked and what counts as good."""
+    """What is asked and what counts as good. ``headline`` names the metrics that decide its rating."""
 
-    name: str
-    summary: str
-    headline: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def summary(self) -> str: ...
+
+    @property
+    def headline(self) -> tuple[str, ...]: ...
 
     def loads(self, context_tok: int | None) -> Sequence[Load]:
         """The loads to measure for a model that was trained for ``context_tok`` (``None``: unknown)."""

@@ -141,9 +141,13 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path, first: RunStarted) -> Journal:
-        """A new journal whose first record, the plan, is on disk. Nothing stays behind if that fails."""
+        """A new journal whose first record, the plan, is on disk. Nothing stays behind if that fails.
+
+        The file gets its name only then, so a journal that exists always holds a plan.
+        """
+        unnamed = path.with_name(path.name + ".new")
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         except OSError as error:
             raise EnvironmentNotReady(
                 f"Cannot write the journal {path}",
@@ -153,11 +157,12 @@ class Journal:
         journal = cls(path, descriptor, sequence=0, size_bytes=0)
         try:
             journal.emit(first)
-            _sync_folder(path.parent)
         except LlmtesterError:
             journal.close()
-            path.unlink()
+            unnamed.unlink()
             raise
+        unnamed.rename(path)
+        _sync_folder(path.parent)
         return journal
 
     @classmethod

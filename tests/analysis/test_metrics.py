@@ -1,0 +1,144 @@
+"""Every metric against values computed by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from llmtester.analysis.metrics import METRICS, MetricsCollector
+from llmtester.analysis.state import CellState, Trial
+from llmtester.analysis.summary import Estimate
+from llmtester.domain.errors import RequestFailure
+from llmtester.domain.records import Absent, Sample, ServerTimings
+from tests.worlds import cell, sample
+
+
+def cell_of(*samples: Sample, warmups: tuple[Sample, ...] = ()) -> CellState:
+    """A cell with one sample a trial."""
+    state = CellState(cell())
+    state.trials = [Trial(number, 1, (one,)) for number, one in enumerate(samples)]
+    state.warmups = [Trial(number, number + 1, (one,)) for number, one in enumerate(warmups)]
+    return state
+
+
+def value(name: str, *samples: Sample, warmups: tuple[Sample, ...] = ()) -> float:
+    measured = METRICS[name].of_cell(cell_of(*samples, warmups=warmups))
+    assert isinstance(measured, Estimate), measured
+    return measured.value
+
+
+def reason(name: str, *samples: Sample) -> str:
+    measured = METRICS[name].of_cell(cell_of(*samples))
+    assert isinstance(measured, Absent), measured
+    return measured.reason
+
+
+EVEN = [sample(ttft_ms=ttft, gap_ms=20.0, tok=101) for ttft in (90.0, 100.0, 130.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ttft_ms", 100.0),
+        ("overhead_ms", 2.0),
+        ("decode_tok_per_s", 50.0),
+        ("server_decode_tok_per_s", 50.0),
+        ("prefill_tok_per_s", 3 * 64 / 0.314),
+        ("itl_p50_ms", 20.0),
+        ("itl_p95_ms", 20.0),
+        ("itl_max_ms", 20.0),
+        ("e2e_ms", 2100.0),
+        ("tokens_per_chunk", 1.0),
+        ("prompt_tok", 64.0),
+        ("completion_tok", 101.0),
+        ("failed_ratio", 0.0),
+    ],
+)
+def test_metric_equals_the_hand_computed_value(name: str, expected: float) -> None:
+    """Three samples of 101 tokens, 20 ms apart."""
+    assert value(name, *EVEN) == pytest.approx(expected)
+
+
+def test_every_metric_is_tested_here() -> None:
+    """A new row of the table must come with its hand-computed value."""
+    named = {mark.args[1][index][0] for mark in _marks() for index in range(len(mark.args[1]))}
+    assert set(METRICS) == named | {"ttft_cold_ms"}
+
+
+def _marks() -> list[pytest.Mark]:
+    return [mark for mark in test_metric_equals_the_hand_computed_value.pytestmark if mark.name == "parametrize"]  # type: ignore[attr-defined]  # set by pytest
+
+
+def test_cold_ttft_is_the_first_warmup_of_each_start() -> None:
+    """Two starts whose first answers took 300 and 500 ms."""
+    assert value("ttft_cold_ms", *EVEN, warmups=(sample(ttft_ms=300), sample(ttft_ms=500))) == 400.0
+
+
+def test_decode_is_a_ratio_of_sums() -> None:
+    """100 tokens in 1 s and 300 in 6 s are 57 tok/s together, not the mean of 100 and 50."""
+    fast, slow = sample(gap_ms=10, tok=101), sample(gap_ms=20, tok=301)
+    assert value("decode_tok_per_s", fast, slow) == pytest.approx(400 / 7)
+
+
+def test_end_token_brings_no_text() -> None:
+    """An answer that ended by itself has one counted token that never arrived."""
+    ended = replace(sample(gap_ms=20, tok=11), completion_tok=12, finish="stop")
+    assert value("decode_tok_per_s", ended) == pytest.approx(50.0)
+    assert value("tokens_per_chunk", ended) == 1.0
+
+
+def test_bundled_tokens_do_not_inflate_the_speed() -> None:
+    """20 tokens in 10 events over 9 gaps of 20 ms: 18 tokens in 180 ms."""
+    bundled = replace(sample(gap_ms=20, tok=10), completion_tok=20)
+    assert value("decode_tok_per_s", bundled) == pytest.approx(100.0)
+
+
+def test_cached_prompts_are_refused() -> None:
+    """A prompt that came from a cache says nothing about reading speed."""
+    cached = replace(sample(), cached_tok=32)
+    assert "32 of 64" in reason("ttft_ms", cached)
+    assert "cache" in reason("prefill_tok_per_s", cached)
+    assert "cache" in reason("overhead_ms", cached)
+
+
+def test_failed_requests_count_only_as_failed() -> None:
+    """A failure never enters a time, and always enters the share of failures."""
+    failed = Sample("r", 0, 10, (), failure=RequestFailure.CUT, failure_detail="cut")
+    assert value("ttft_ms", sample(ttft_ms=100), failed) == 100.0
+    assert value("failed_ratio", sample(), failed) == 0.5
+    assert "nothing was measured" in reason("ttft_ms", failed)
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_no_trials_give_absent(name: str) -> None:
+    """Nothing measured is absent with a reason, never zero."""
+    assert reason(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("server_decode_tok_per_s", sample(server=None)),
+        ("server_decode_tok_per_s", sample(server=ServerTimings(predicted_tok=1, predicted_ms=0.001))),
+        ("overhead_ms", sample(server=None)),
+        ("decode_tok_per_s", sample(token_source="estimate")),
+        ("decode_tok_per_s", sample(tok=1)),
+        ("itl_max_ms", sample(tok=1)),
+        ("itl_p95_ms", sample(tok=20)),
+        ("prompt_tok", sample(prompt_tok=None)),
+        ("e2e_ms", Sample("r", 0, 10, ())),
+        ("ttft_ms", Sample("r", 0, 10, ())),
+        ("tokens_per_chunk", Sample("r", 0, 10, ())),
+    ],
+)
+def test_not_computable_is_absent(name: str, broken: Sample) -> None:
+    """Each thing that a server may leave out takes away exactly the metrics that need it."""
+    assert reason(name, broken)
+
+
+def test_collector_gives_every_metric_and_its_trials() -> None:
+    """All rows by name, and per-trial values in order."""
+    collector = MetricsCollector(cell_of(*EVEN))
+    assert list(collector.collect()) == list(METRICS)
+    assert collector.per_trial()["ttft_ms"] == (90.0, 100.0, 130.0)

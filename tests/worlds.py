@@ -1,0 +1,119 @@
+"""Small worlds for tests: plans, samples and whole runs on the fake engine in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from llmtester.analysis.ratings import BANDS
+from llmtester.analysis.state import RunState
+from llmtester.analysis.summarise import Lens
+from llmtester.domain.events import Emit, Event, RunEnded, RunResumed, RunStarted
+from llmtester.domain.ports import EngineOptions, Profile
+from llmtester.domain.records import Machine, Reading, Sample, ServerTimings
+from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Target
+from llmtester.engines.fake import FakeEngine
+from llmtester.engines.virtual_clock import VirtualClock
+from llmtester.profiles.interactive import InteractiveProfile
+from llmtester.runner.matrix import MatrixRunner, Workbench
+
+MACHINE = Machine(
+    system="Testos 1",
+    architecture="x86_64",
+    cpu_model="Test CPU",
+    physical_cores=4,
+    logical_cores=8,
+    memory_bytes=16_000_000_000,
+    memory_limit_bytes=16_000_000_000,
+    swap_bytes=0,
+    cpu_limit_cores=8.0,
+)
+LENS = Lens({"interactive": InteractiveProfile.headline}, BANDS)
+SHORT = Load("short", prompt_tok=64, output_tok=16, min_trials=5, max_trials=6)
+
+
+def model(name: str = "tiny", quantization: str = "Q4_K_M", **facts: Any) -> ModelRef:
+    path = f"/models/{name}.gguf"
+    facts = {"size_bytes": 10**9, "fingerprint": f"{name}:{quantization}", **facts}
+    return ModelRef(name=name, quantization=quantization, path=path, **facts)
+
+
+def cell(target_model: ModelRef | None = None, load: Load = SHORT) -> Cell:
+    return Cell(Target("fake", target_model or model(), ServerSettings()), "interactive", load)
+
+
+def fake_plan(*scripts: str, loads: Sequence[Load] = (SHORT,), seed: int = 1) -> Plan:
+    """A plan over fake models, one target a script."""
+    refs = FakeEngine(EngineOptions()).catalogue(scripts)
+    targets = [Target("fake", ref, ServerSettings()) for ref in refs]
+    return Plan(tuple(Cell(target, "interactive", load) for target in targets for load in loads), seed=seed)
+
+
+def sample(
+    *, ttft_ms: float = 100.0, gap_ms: float = 20.0, tok: int = 11, request_id: str = "r", **more: Any
+) -> Sample:
+    """A clean sample of evenly spaced tokens, with server timings that say the same."""
+    arrivals = tuple(round((ttft_ms + gap_ms * index) * 1e6) for index in range(tok))
+    values: dict[str, Any] = {
+        "request_id": request_id,
+        "sent_ns": 0,
+        "ended_ns": arrivals[-1],
+        "arrivals_ns": arrivals,
+        "prompt_tok": 64,
+        "cached_tok": 0,
+        "completion_tok": tok,
+        "token_source": "timings",
+        "finish": "length",
+        "server": ServerTimings(64, 0, ttft_ms - 2, tok, gap_ms * (tok - 1)),
+    }
+    return Sample(**{**values, **more})
+
+
+class StillSensors:
+    """Sensors of a machine on which nothing else happens."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    def read(self, server_process_id: int | None) -> Reading:
+        return Reading(self._clock.now_ns(), memory_available_bytes=8 * 10**9, swap_used_bytes=0)
+
+
+class World:
+    """One machine in virtual time: runs plans with the fake engine and keeps every event."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.engine = FakeEngine(EngineOptions(), clock=self.clock)
+        self.events: list[Event] = []
+        self.profiles: dict[str, Profile] = {"interactive": InteractiveProfile()}
+
+    def runner(self, state: RunState, emit: Emit | None = None) -> MatrixRunner:
+        bench = Workbench(
+            open_target=lambda target: self.engine.open(target, Path()),
+            profiles=self.profiles,
+            clock=self.clock,
+            sensors=StillSensors(self.clock),
+            quiet=nullcontext,
+        )
+        return MatrixRunner(state, emit or self.events.append, bench)
+
+    def start(self, plan: Plan) -> RunState:
+        """The state of a run whose plan was just stored."""
+        first = RunStarted(self.clock.now_ns(), self.clock.instant(), "20260101-000000-abcd", plan, MACHINE, {}, "0")
+        self.events.append(first)
+        return RunState([first])
+
+    def resume(self) -> RunState:
+        """The state that the events so far mean, in a new process."""
+        again = RunResumed(self.clock.now_ns(), self.clock.instant(), MACHINE, "0")
+        self.events.append(again)
+        return RunState(self.events)
+
+    def run(self, plan: Plan) -> tuple[RunState, RunEnded]:
+        state = self.start(plan)
+        ended = asyncio.run(self.runner(state).run())
+        return state, ended
