@@ -55,11 +55,11 @@ class Fetched:
     received_bytes: int
 
 
-class Interrupted(Exception):  # noqa: N818 (says what happened)
+class Interrupted(Exception):
     """The transfer was asked to stop; the partial file stays and will be resumed."""
 
 
-class _Again(Exception):  # noqa: N818 (says what to do)
+class _Again(Exception):
     """This try failed in a way that another may not. ``error`` is raised when no try is left."""
 
     def __init__(self, error: LlmtesterError, retry_after: str | None = None) -> None:

@@ -177,7 +177,7 @@ def _info(wanted: FromHub, endpoint: str, token: str | None, options: HubOptions
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     # Base of every error of httpx or httpx2, whichever the client was built on.
-    transport_error: type[Exception] = HfHubHTTPError.__mro__[1]  # type: ignore[assignment]  # a class, not any object
+    transport_error: type[Exception] = HfHubHTTPError.__mro__[1]
     client = HfApi(endpoint=endpoint, token=token or False)
     pause = Pause(options, stop)
     while True:

@@ -1,0 +1,276 @@
+"""The door to the models of this machine: what is here, what it needs, how to get more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmtester.domain.errors import ConfigurationError, EnvironmentNotReady, NothingToDo
+from llmtester.domain.records import Absent, Buffer, Machine
+from llmtester.domain.text import printable
+from llmtester.domain.work import ServerSettings
+from llmtester.models import catalog as catalogs
+from llmtester.models import ledger, pulling
+from llmtester.models.calibration import Calibration
+from llmtester.models.catalog import Catalog, CatalogEntry
+from llmtester.models.facts import ModelFacts
+from llmtester.models.facts_cache import FactsCache
+from llmtester.models.fit import Fit, Verdict, fit, memory_of, verdict_of
+from llmtester.models.hub_options import HubOptions
+from llmtester.models.ledger import Pulled
+from llmtester.models.memory import EMBEDDED, MemoryNeed, Overhead, estimate
+from llmtester.models.naming import LocalModel, matching, named
+from llmtester.models.progress import OnProgress, silent
+from llmtester.models.pulling import Offer
+from llmtester.models.quantization import equal
+from llmtester.models.retry import Stop
+from llmtester.models.scan import Unusable, scan_folders
+from llmtester.models.spec import parse
+from llmtester.models.verification import Verification, verify
+
+__all__ = ["Choice", "LocalModel", "ModelManager", "Offer", "Scan", "Unusable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What lies in the folders: models that can be measured, files that belong to models (projectors, adapters,
+    vocabularies, embedding models), and files that cannot be used, each with its error."""
+
+    models: tuple[LocalModel, ...]
+    companions: tuple[LocalModel, ...]
+    unusable: tuple[Unusable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of the list that a person chooses from: a model of the catalog at its best quantization for here."""
+
+    entry: CatalogEntry
+    quantization: str
+    size_bytes: int | None
+    need_bytes: int | None
+    verdict: Verdict | Absent
+    here: bool
+
+    @property
+    def spec(self) -> str:
+        """What ``pull`` takes."""
+        return self.entry.name if self.entry.source == "starter" else f"{self.entry.name}:{self.quantization}"
+
+
+class ModelManager:
+    """Models of this machine.
+
+    ``folders`` are searched, the first one is where pulls go. ``cache_folder`` holds what can be computed again.
+    ``catalog`` is a list, the path of a ``models.yaml``, or ``None`` for the built-in list. ``machine`` tells how much
+    memory there is; without it the physical memory counts.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        cache_folder: Path,
+        catalog: Catalog | Path | None = None,
+        hub: HubOptions | None = None,
+        *,
+        machine: Machine | None = None,
+        overhead: Overhead = EMBEDDED,
+    ) -> None:
+        if not folders:
+            raise ConfigurationError("no model folder is set", fix="set `models.folders`")
+        self.folders = tuple(Path(folder).expanduser() for folder in folders)
+        self.cache_folder = cache_folder
+        self.catalog = catalog if isinstance(catalog, Catalog) else catalogs.load(catalog)
+        self.hub = hub or HubOptions()
+        self.overhead = overhead
+        self.calibration = Calibration(cache_folder)
+        self._machine = machine
+        self._scanned: Scan | None = None
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that models may use on this machine, before the share that the system keeps."""
+        if self._machine is not None:
+            return memory_of(self._machine)
+        import psutil
+
+        return int(psutil.virtual_memory().total)
+
+    def scan(self) -> Scan:
+        """Everything in the folders. Facts of unchanged files come from the cache."""
+        found, unusable = scan_folders(self.folders, FactsCache(self.cache_folder))
+        records = {folder / file.path: record for folder, record in self._records() for file in record.files[:1]}
+        models = named(found, records, self.catalog.names_by_file)
+        self._scanned = Scan(
+            tuple(model for model in models if model.facts.kind == "model"),
+            tuple(model for model in models if model.facts.kind != "model"),
+            unusable,
+        )
+        return self._scanned
+
+    def info(self, name: str) -> LocalModel:
+        """The one local model that ``name`` means. Raises ``NothingToDo`` if it means none or several."""
+        scanned = self._scanned or self.scan()
+        found = matching((*scanned.models, *scanned.companions), name)
+        if len(found) > 1:
+            labels = ", ".join(printable(model.ref.label) for model in found[:6])
+            first = found[0].ref
+            raise NothingToDo(
+                f"{printable(name)!r} means {len(found)} models",
+                why=labels,
+                fix=f"say which: `{printable(first.name)}:{printable(first.quantization)}`, or give a path",
+            )
+        return found[0]
+
+    def need(self, facts: ModelFacts, settings: ServerSettings) -> MemoryNeed | Absent:
+        """Memory that a server needs for the model, with what was learned on this machine."""
+        ratio = self.calibration.ratio(facts, settings)
+        return estimate(facts, settings, overhead=self.overhead, compute_ratio=ratio)
+
+    def learn(self, facts: ModelFacts, settings: ServerSettings, buffers: Sequence[Buffer]) -> None:
+        """Corrects later estimates with what a server start of this machine reported."""
+        self.calibration.learn(facts, settings, buffers)
+
+    def fit(self, facts: ModelFacts, settings: ServerSettings) -> Fit | Absent:
+        """Needs for 2k to 128k context beside the memory of this machine."""
+        ratio = self.calibration.ratio(facts, settings)
+        return fit(facts, settings, self.memory_bytes, overhead=self.overhead, compute_ratio=ratio)
+
+    def verdict(self, facts: ModelFacts, settings: ServerSettings) -> Verdict | Absent:
+        """Whether the model fits with exactly these settings."""
+        need = self.need(facts, settings)
+        return need if isinstance(need, Absent) else verdict_of(need.on("cpu"), self.memory_bytes)
+
+    def choices(self, settings: ServerSettings) -> tuple[Choice, ...]:
+        """The catalog for this machine, best first: what fits before what is tight, larger models before smaller.
+
+        Of each model the first quantization that fits is offered, else the smallest.
+        """
+        local = (self._scanned or self.scan()).models
+        lines = [self._choice(entry, settings, local) for entry in self.catalog.entries]
+        rank = {"fits": 0, "tight": 1, "does not fit": 3}
+
+        def order(line: Choice) -> tuple[int, int]:
+            verdict = rank[line.verdict] if isinstance(line.verdict, str) else 2
+            return verdict, -(line.entry.parameters_count or 0)
+
+        return tuple(sorted(lines, key=order))
+
+    def offers(self, wanted: str, on_progress: OnProgress = silent, *, quants: Sequence[str] = ()) -> tuple[Offer, ...]:
+        """What ``wanted`` would bring, before anything large is fetched: one offer for each quantization.
+
+        ``wanted`` is ``starter``, a name of the catalog, ``owner/repository:Q4_K_M``, a file of a repository or an
+        address. Raises ``NetworkError``, ``NothingToDo``, ``ConfigurationError``.
+        """
+        spec = parse(self._from_catalog(wanted), tuple(quants))
+        stop = Stop()
+        remotes = pulling.remote_models(spec, self.hub, stop)
+        return tuple(pulling.offer(remote, self._pull_folder(), self.hub, stop, on_progress) for remote in remotes)
+
+    def fetch(self, offers: Sequence[Offer], on_progress: OnProgress = silent) -> tuple[LocalModel, ...]:
+        """Fetches the offered models, one after the other, parts of a split one side by side."""
+        stop = Stop()
+        for one in offers:
+            pulling.announce(one, on_progress)
+            pulling.fetch(one, self.hub, stop, on_progress)
+        self._scanned = self.scan()
+        everything = (*self._scanned.models, *self._scanned.companions)
+        return tuple(self._at(one.paths[0], everything) for one in offers)
+
+    def pull(self, wanted: str, on_progress: OnProgress = silent, *, quants: Sequence[str] = ()) -> LocalModel:
+        """Fetches what ``wanted`` means without asking; the first model if ``quants`` names several."""
+        return self.fetch(self.offers(wanted, on_progress, quants=quants), on_progress)[0]
+
+    def verify(self, name: str, on_progress: OnProgress = silent) -> Verification:
+        """Structure of all parts, and the checksums where the source published them. Reads every byte."""
+        model = self.info(name)
+        return verify(model, on_progress)
+
+    def remove(self, name: str, *, force: bool = False) -> tuple[Path, ...]:
+        """Deletes a model; the paths that are gone.
+
+        Raises ``EnvironmentNotReady`` for a model that llmtester did not fetch, unless ``force`` is set.
+        """
+        model = self.info(name)
+        if model.pulled is None and not force:
+            raise EnvironmentNotReady(
+                f"{printable(model.ref.label)} was not fetched by llmtester",
+                why=f"it lies in {printable(str(model.paths[0].parent))} and belongs to you or to another program",
+                fix="delete it there, or use --force",
+            )
+        for path in model.paths:
+            path.unlink(missing_ok=True)
+        if model.pulled is not None:
+            ledger.forget(model.folder, model.pulled)
+        for parent in (model.paths[0].parent, model.paths[0].parent.parent):
+            _remove_if_empty(parent, model.folder)
+        self._scanned = None
+        return model.paths
+
+    def _pull_folder(self) -> Path:
+        folder = self.folders[0]
+        try:
+            ledger.own_folder(folder)
+        except OSError as error:
+            raise EnvironmentNotReady(
+                f"the model folder {printable(str(folder))} cannot be written",
+                why=error.strerror or "",
+                fix="name another folder first in `models.folders`",
+            ) from error
+        return folder
+
+    def _records(self) -> list[tuple[Path, Pulled]]:
+        return [(folder, record) for folder in self.folders for record in ledger.records(folder)]
+
+    def _from_catalog(self, wanted: str) -> str:
+        """``name`` or ``name:quantization`` of the catalog as a source; anything else unchanged."""
+        name, _, quantization = wanted.strip().partition(":")
+        entry = self.catalog.get(name)
+        if entry is None:
+            if "/" not in wanted and "." not in Path(name).suffix and wanted.strip().lower() != "starter":
+                names = ", ".join(printable(known.name) for known in self.catalog.entries)
+                raise NothingToDo(
+                    f"the catalog has no {printable(wanted)!r}",
+                    why=f"it has {names}",
+                    fix="use one of these, or write owner/repository:Q4_K_M",
+                )
+            return wanted
+        if entry.source == "starter" or ":" in entry.source or entry.source.endswith(".gguf"):
+            return entry.source
+        return f"{entry.source}:{quantization or entry.quants[0]}"
+
+    def _choice(self, entry: CatalogEntry, settings: ServerSettings, local: Sequence[LocalModel]) -> Choice:
+        options = []
+        for quantization in entry.quants:
+            need = entry.approximate_need_bytes(quantization, settings)
+            options.append((quantization, need, verdict_of(need, self.memory_bytes) if need is not None else None))
+        best = next((option for option in options if option[2] == "fits"), None)
+        best = best or min(options, key=lambda option: option[1] if option[1] is not None else 0)
+        quantization, need, verdict = best
+        here = any(
+            model.pulled is not None
+            and model.pulled.source in (entry.source, pulling.INDEX_SOURCE if entry.source == "starter" else "")
+            and equal(model.ref.quantization, quantization)
+            for model in local
+        )
+        known = verdict or Absent("the catalog does not say how large it is")
+        return Choice(entry, quantization, entry.approximate_bytes(quantization), need, known, here)
+
+    @staticmethod
+    def _at(path: Path, models: Sequence[LocalModel]) -> LocalModel:
+        for model in models:
+            if path in (*model.paths, *model.copies):
+                return model
+        raise EnvironmentNotReady(
+            f"{printable(str(path))} was fetched and is not found again", fix="see `llmtester models list`"
+        )
+
+
+def _remove_if_empty(folder: Path, above: Path) -> None:
+    """Removes a folder that a removed model left behind, inside the model folder only."""
+    if folder != above and folder.is_relative_to(above):
+        try:
+            folder.rmdir()
+        except OSError:  # it holds something else
+            return
