@@ -99,7 +99,7 @@ class HttpSession:
             ended_ns=raw.ended_ns,
             chunks=answer.chunks,
             finish=answer.finish or "other",
-            prompt_tok=answer.prompt_tok,
+            prompt_tok=answer.prompt_tok or None,  # no prompt is empty: 0 means that the server did not count
             cached_tok=answer.cached_tok,
             completion_tok=completion_tok,
             token_source=source,
@@ -116,10 +116,9 @@ class HttpSession:
 
     async def _completion_tok(self, answer: Answer) -> tuple[int, TokenSource]:
         server = answer.server or ServerTimings()
-        if server.predicted_tok is not None:
-            return server.predicted_tok, "timings"
-        if answer.completion_tok is not None:
-            return answer.completion_tok, "usage"
+        told = server.predicted_tok if server.predicted_tok is not None else answer.completion_tok
+        if told is not None and (told > 0 or not answer.chunks):  # LocalAI may say 0 while it streams text
+            return told, "timings" if server.predicted_tok is not None else "usage"
         counted = await self.count_text("".join(chunk.text for chunk in answer.chunks))
         return (counted, "tokenizer") if counted is not None else (len(answer.chunks), "estimate")
 
