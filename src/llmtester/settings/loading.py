@@ -18,7 +18,7 @@ from llmtester.domain.errors import ConfigurationError
 from llmtester.domain.text import printable
 from llmtester.settings.layers import Layer, environment_layer, file_layer, flag_layer
 from llmtester.settings.names import LEAVES, OPEN_SECTIONS, Name
-from llmtester.settings.schema import Settings
+from llmtester.settings.schema import Settings, band_problem
 from llmtester.settings.yaml_reader import KeyPath, read_document
 
 FILE_NAME = "llmtester.yaml"
@@ -71,9 +71,13 @@ def load_settings(
         file_layer(read_document(file, str(file))) if file is not None else Layer(),
     )
     try:
-        settings = _bound(layers)()
+        settings = Settings(**dict(_bound(layers)()))
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False), layers) from error
+    for metric, limits in settings.ratings.items():
+        problem = band_problem(metric, limits)
+        if problem is not None:
+            raise _unusable(f"ratings.{metric}", _place(("ratings", metric), layers), problem)
     return Loaded(settings, _origins(settings, layers), file)
 
 
@@ -131,9 +135,13 @@ def _refusal(errors: Sequence[ErrorDetails], layers: Sequence[Layer]) -> Configu
     name = ".".join(str(part) for part in first["loc"] if not _is_type_tag(part))
     place = _place(first["loc"], layers)
     more = f" ({len(others)} more to correct)" if others else ""
+    return _unusable(name, place, _problem(first), more)
+
+
+def _unusable(name: str, place: str, problem: str, more: str = "") -> ConfigurationError:
     return ConfigurationError(
         f"{place}: {printable(name)} cannot be used{more}",
-        why=printable(_problem(first)),
+        why=printable(problem),
         fix=f"correct {printable(name)}; docs/settings.md and `llmtester config init` explain it",
     )
 
@@ -163,13 +171,15 @@ def _problem(error: ErrorDetails) -> str:
 
 
 def _place(location: tuple[int | str, ...], layers: Sequence[Layer]) -> str:
-    """The most exact place known for an error: the item, its setting, or any setting of its section."""
+    """The most exact place known for an error: the item, its setting, or the first setting of its section."""
     for length in range(len(location), 0, -1):
         path: KeyPath = location[:length]
         for layer in layers:
-            inside = [place for known, place in layer.places.items() if known[:length] == path]
+            inside = [name for name in layer.origins if name[:length] == path]
+            if path in layer.places and (path in layer.origins or not inside):
+                return layer.places[path]
             if inside:
-                return layer.places.get(path, inside[0])
+                return layer.places[inside[0]]
     return "settings"
 
 

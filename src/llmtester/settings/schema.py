@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from llmtester.analysis.metrics import METRICS
 from llmtester.domain.errors import ConfigurationError
@@ -51,18 +51,17 @@ def _without_credentials(url: str) -> str:
     return url.rstrip("/")
 
 
-def _rise_or_fall_as_metrics_do(bands: dict[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
-    for name, limits in bands.items():
-        if name not in METRICS:
-            near = get_close_matches(name, METRICS, n=1)
-            raise ValueError(f"{name} is not a metric" + (f"; the nearest is {near[0]}" if near else ""))
-        better = METRICS[name].info.better
-        if better == "neither":
-            raise ValueError(f"{name} is neither better high nor better low, so it cannot be rated")
-        wanted = tuple(sorted(set(limits), reverse=better == "higher"))
-        if limits != wanted:
-            raise ValueError(f"for {name} {better} is better: excellent, good and acceptable must follow that order")
-    return bands
+def band_problem(metric: str, limits: tuple[float, float, float]) -> str | None:
+    """What is wrong with the limits of excellent, good and acceptable for a metric, or ``None``."""
+    if metric not in METRICS:
+        near = get_close_matches(metric, METRICS, n=1)
+        return "there is no such metric" + (f"; the nearest is {near[0]}" if near else "")
+    better = METRICS[metric].info.better
+    if better == "neither":
+        return "this metric is neither better high nor better low, so it cannot be rated"
+    if limits != tuple(sorted(set(limits), reverse=better == "higher")):
+        return f"{better} is better, so excellent, good and acceptable must follow in that order"
+    return None
 
 
 # Strict: `slots: true` and `slots: "2"` are slips, not numbers.
@@ -72,7 +71,6 @@ UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Url = Annotated[str, AfterValidator(_without_credentials)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Limits: TypeAlias = tuple[Number, Number, Number]
-Bands = Annotated[dict[str, Limits], AfterValidator(_rise_or_fall_as_metrics_do)]
 
 
 class Section(BaseModel):
@@ -329,13 +327,13 @@ class RunSettings(Section):
 class Settings(BaseSettings):
     """Everything that can be set, in sections. Read with ``llmtester.settings.load_settings``."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="LLMTESTER_", env_nested_delimiter="__")
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
     server: ServerSection = Field(default_factory=ServerSection)
     profiles: ProfilesSettings = Field(default_factory=ProfilesSettings)
-    ratings: Bands = Field(
+    ratings: dict[str, Limits] = Field(
         default_factory=dict,
         description="Your own bands: for a metric its limits of excellent, good and acceptable. What is worse is poor.",
     )
@@ -348,6 +346,17 @@ class Settings(BaseSettings):
         default="info",
         description="What the log file keeps.",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only arguments: ``load_settings`` adds the layers, and nothing is read from the process behind its back."""
+        return (init_settings,)
 
     def engine_options(self, env: Mapping[str, str] | None = None, folder: Path | None = None) -> EngineOptions:
         """What engines are constructed with; the key is read from ``env`` (default: the process environment) here.
