@@ -154,6 +154,7 @@ def _target(name: str, billions: float, arch: str, quant: str, bits: float, rng:
         failure_fix="Choose a smaller quantization: llmtester run --quants Q4_K_M" if too_big else "",
         log_tail=("llama_model_load: loading model", "ggml: failed to allocate 12884901888 bytes") if too_big else (),
         rating=Rating.NOT_RATED,
+        memory_expected_bytes=Estimate(size * 1.05 + 600_000_000, None, None, 1),
     )
 
 

@@ -93,6 +93,7 @@ class TargetSummary:
     """One server: the model and settings asked for, the facts of the last start, or why it failed.
 
     ``memory_peak_bytes``: highest anonymous memory plus resident model file of the process tree over the run.
+    ``memory_expected_bytes``: what the planner expected before the start.
     """
 
     key: str
@@ -107,6 +108,7 @@ class TargetSummary:
     failure_fix: str
     log_tail: tuple[str, ...]
     rating: Rating
+    memory_expected_bytes: Measured = Absent("no estimate was made")
 
 
 @dataclass(frozen=True, slots=True)

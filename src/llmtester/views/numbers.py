@@ -36,8 +36,8 @@ def measured(value: Measured, unit: str = "") -> str:
 
 
 def interval(value: Measured, unit: str = "") -> str:
-    """The 95 % interval as ``low`` dash ``high``, or an empty string where there is none."""
-    if isinstance(value, Absent) or value.low is None or value.high is None:
+    """The 95 % interval as ``low`` dash ``high``, or an empty string where there is none or it has no width."""
+    if isinstance(value, Absent) or value.low is None or value.high is None or value.low == value.high:
         return ""
     if unit in ("bytes", "byte", "B"):
         return f"{human_bytes(value.low)}{DASH}{human_bytes(value.high)}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from llmtester.analysis.summary import CellSummary, MetricInfo, Rating, Summary, TargetSummary
 from llmtester.domain.text import human_bytes, human_duration, printable
+from llmtester.views.fit import columns, fitted, padded
 from llmtester.views.numbers import DASH, finite, interval, number
 from llmtester.views.outline import (
     HEADLINE_METRICS,
@@ -65,32 +65,6 @@ class Span:
 
 
 Line = tuple[Span, ...]
-
-
-def columns(text: str) -> int:
-    """How many columns of a terminal ``text`` takes: two for wide characters, none for combining ones."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
-
-
-def fitted(text: str, width: int, ellipsis: str = "…") -> str:
-    """``text`` cut in the middle to at most ``width`` columns, since names differ at both ends."""
-    if columns(text) <= width:
-        return text
-    keep = max(width - len(ellipsis), 0)
-    head, tail = "", ""
-    for step in range(len(text)):
-        grown_head, grown_tail = text[: (step + 2) // 2], text[len(text) - (step + 1) // 2 :]
-        if columns(grown_head) + columns(grown_tail) > keep:
-            break
-        head, tail = grown_head, grown_tail
-    return head + ellipsis[:width] + tail
-
-
-def padded(text: str, width: int, right: bool = False) -> str:
-    gap = " " * max(width - columns(text), 0)
-    return gap + text if right else text + gap
 
 
 def summary_lines(summary: Summary, width: int = 80, *, ascii_only: bool = False) -> tuple[str, ...]:
