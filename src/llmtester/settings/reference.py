@@ -35,6 +35,10 @@ _EXAMPLES: dict[Name, str] = {
 }
 """What to show for settings that are empty by default, or differ by machine: a value that someone might want."""
 
+_DEFAULTS_IN_WORDS: dict[Name, str] = {
+    ("models", "folders"): "`[DATA/models, models]` and the folders of llama.cpp, Hugging Face, LM Studio and Ollama",
+    ("ratings", OPEN_SECTIONS["ratings"]): "built in",
+}
 _RATINGS_EXAMPLE = ("ttft_ms: [500, 1000, 3000]", "decode_tok_per_s: [40, 20, 10]")
 
 _HEAD = """\
@@ -80,7 +84,7 @@ def value_text(value: Any) -> str:
         return f"[{', '.join(value_text(item) for item in value)}]"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return _portable(value) if isinstance(value, Path) else str(value)
+    return value.as_posix() if isinstance(value, Path) else str(value)
 
 
 def _markdown_lines() -> Iterator[str]:
@@ -99,7 +103,7 @@ def _markdown_lines() -> Iterator[str]:
         yield "|---|---|---|---|"
         for name in names:
             info = info_of(name)
-            default = "none" if name[0] in OPEN_SECTIONS else f"`{value_text(_default(info))}`"
+            default = _DEFAULTS_IN_WORDS.get(name) or f"`{value_text(_default(info))}`"
             yield f"| `{'.'.join(name)}` | {_values(info)} | {default} | {info.description} |"
 
 
@@ -174,16 +178,6 @@ def _bounds(info: FieldInfo) -> str:
             case Le(le=high):
                 words += f" up to {high}"
     return words
-
-
-def _portable(path: Path) -> str:
-    """A default path as documentation shows it, equal on every machine."""
-    from platformdirs import user_data_path
-
-    data = user_data_path("llmtester")
-    if path.is_relative_to(data):
-        return f"DATA/{path.relative_to(data).as_posix()}"
-    return f"~/{path.relative_to(Path.home()).as_posix()}" if path.is_relative_to(Path.home()) else path.as_posix()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from llmtester.analysis.metrics import METRICS
 from llmtester.domain.errors import ConfigurationError
 from llmtester.domain.ports import EngineOptions
 from llmtester.domain.work import CacheType, ServerSettings
+from llmtester.models.places import known_folders
 from llmtester.profiles.interactive import InteractiveOptions
 
 _SERVER = ServerSettings()
@@ -31,15 +32,9 @@ LONGEST_CONTEXT_TOK = 4_194_304
 
 
 def default_model_folders() -> tuple[Path, ...]:
-    """Where models are looked for: our own folder first (``models pull`` writes there), then those of other tools."""
-    home = Path.home()
-    return (
-        user_data_path("llmtester") / "models",
-        Path("models"),
-        home / ".cache" / "llama.cpp",
-        home / ".cache" / "huggingface" / "hub",
-        home / ".lmstudio" / "models",
-    )
+    """Where models are looked for: our own folder first (``models pull`` writes there), ``models`` here, then the
+    folders of other programs that exist on this machine."""
+    return (user_data_path("llmtester") / "models", Path("models"), *known_folders())
 
 
 def _without_credentials(url: str) -> str:
