@@ -56,7 +56,7 @@ class Choice:
     @property
     def spec(self) -> str:
         """What ``pull`` takes."""
-        return self.entry.name if self.entry.source == "starter" else f"{self.entry.name}:{self.quantization}"
+        return "starter" if self.entry.source == "starter" else f"{self.entry.name}:{self.quantization}"
 
 
 class ModelManager:
@@ -141,6 +141,14 @@ class ModelManager:
         """Whether the model fits with exactly these settings."""
         need = self.need(facts, settings)
         return need if isinstance(need, Absent) else verdict_of(need.on("cpu"), self.memory_bytes)
+
+    def judge(self, wanted: Offer, settings: ServerSettings) -> Verdict | Absent:
+        """Whether an offered model will fit, from its header, else from what the catalog knows of it."""
+        if wanted.facts is not None:
+            return self.verdict(wanted.facts, settings)
+        entry = self.catalog.get(wanted.remote.name)
+        need = entry.approximate_need_bytes(wanted.remote.quantization, settings) if entry else None
+        return Absent("its header was not read") if need is None else verdict_of(need, self.memory_bytes)
 
     def choices(self, settings: ServerSettings) -> tuple[Choice, ...]:
         """The catalog for this machine, best first: what fits before what is tight, larger models before smaller.

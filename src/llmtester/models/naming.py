@@ -119,7 +119,7 @@ def matching(models: Sequence[LocalModel], wanted: str) -> tuple[LocalModel, ...
     shown = ", ".join(printable(name) for name in close)
     raise NothingToDo(
         f"no model here is called {printable(wanted)!r}",
-        why=f"close names: {shown}" if close else f"{len(models)} models were found",
+        why=f"close names: {shown}" if close else f"models found here: {len(models)}",
         fix="see `llmtester models list`",
     )
 
