@@ -1,13 +1,37 @@
-"""The commands of llmtester as Typer sees them. Bodies import what they need, so that ``--help`` stays fast."""
+"""The commands of llmtester as Typer sees them; each is imported when it is used, so that ``--help`` stays fast."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import typer
 
-from llmtester.cli import config_commands, models_commands, report_commands, run_command, serve_command
 from llmtester.cli.console import guarded
+from llmtester.cli.on_demand import CommandsOnDemand
+
+
+class Commands(CommandsOnDemand):
+    """Every command: where it is and what it does."""
+
+    rows: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "run": ("llmtester.cli.run_command:run", "Measure models on this machine and say which one to use."),
+        "report": ("llmtester.cli.report_commands:report", "Write the reports of a run again, finished or not."),
+        "watch": (
+            "llmtester.cli.report_commands:watch",
+            "Follow a run on the terminal, also one that another process is writing.",
+        ),
+        "serve": (
+            "llmtester.cli.serve_command:serve",
+            "Serve one model on 127.0.0.1 with an OpenAI-compatible interface.",
+        ),
+        "models": ("llmtester.cli.models_commands:app", "List, inspect, fetch, verify and remove models."),
+        "config": ("llmtester.cli.config_commands:app", "Show where each setting comes from, or write a first file."),
+    }
+
 
 app = typer.Typer(
+    cls=Commands,
     name="llmtester",
     help="Find out which local language model to use on this machine, and how sure that is.",
     epilog="Start with:  llmtester run --quick",
@@ -31,14 +55,6 @@ def _root(
     version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
 ) -> None:
     """Only carries --version."""
-
-
-app.command("run")(run_command.run)
-app.command("report")(report_commands.report)
-app.command("watch")(report_commands.watch)
-app.command("serve")(serve_command.serve)
-app.add_typer(models_commands.app, name="models", help="List, inspect, fetch, verify and remove models.")
-app.add_typer(config_commands.app, name="config", help="Show where each setting comes from, or write a first file.")
 
 
 def main() -> int:

@@ -6,7 +6,6 @@ error is shown even where the terminal, its encoding or an import is what is bro
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -131,6 +130,8 @@ def _say_error(what: str) -> None:
 
 
 def _say_json(code: str, message: str, hint: str, exit_code: int) -> None:
+    import json
+
     record = {"code": code, "message": message, "hint": hint, "exit_code": int(exit_code)}
     _talk(json.dumps(record) + "\n")
 
