@@ -1,0 +1,59 @@
+"""How long a person waits for ``llmtester --help``, as a ratio to importing Typer alone.
+
+The commands run in turn, so that a busy moment of the machine hits all alike, and medians are compared.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+ROUNDS = 21
+WARM_UP_ROUNDS = 2
+LIMIT_RATIO = 1.3
+VERSION_LIMIT_RATIO = 3.0
+"""``--version`` against a bare Python: facts/ux, section 2."""
+
+# The console script imports the same function; ``-c`` leaves out the cost of ``runpy``, which it does not have either.
+_CALL = "import sys; sys.argv[1:] = [{!r}]; from llmtester.__main__ import main; main()"
+COMMANDS = {
+    "python": "pass",
+    "typer": "import typer",
+    "help": _CALL.format("--help"),
+    "version": _CALL.format("--version"),
+}
+
+
+def _seconds(code: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started
+
+
+def run() -> dict[str, object]:
+    """The ratio of medians of ``llmtester --help`` to ``import typer``, with all medians in milliseconds."""
+    taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    for turn in range(WARM_UP_ROUNDS + ROUNDS):
+        for name, code in COMMANDS.items():
+            seconds = _seconds(code)
+            if turn >= WARM_UP_ROUNDS:
+                taken[name].append(seconds)
+    median_s = {name: statistics.median(values) for name, values in taken.items()}
+    help_ratio = median_s["help"] / median_s["typer"]
+    version_ratio = median_s["version"] / median_s["python"]
+    return {
+        "name": "startup",
+        "promise": f"--help <= {LIMIT_RATIO} x `import typer`, --version <= {VERSION_LIMIT_RATIO:g} x bare Python",
+        "measured": help_ratio,
+        "limit": LIMIT_RATIO,
+        "passed": help_ratio <= LIMIT_RATIO and version_ratio <= VERSION_LIMIT_RATIO,
+        "version_ratio": version_ratio,
+        "median_ms": {name: seconds * 1e3 for name, seconds in median_s.items()},
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=2))
