@@ -38,9 +38,12 @@ from llmtester.store.journal import Journal
 from llmtester.store.runs import RunFolder
 
 if TYPE_CHECKING:
-    from llmtester.models.library import ModelManager
+    from rich.console import Console
 
-__all__ = ["RunResult", "load_settings", "plan", "pull", "report", "resume", "run", "summary", "watch"]
+    from llmtester.models.library import ModelManager
+    from llmtester.models.progress import OnProgress
+
+__all__ = ["Loaded", "Observer", "RunFolder", "RunResult", "load_settings", "plan", "pull", "report", "resume", "run", "summary", "watch"]
 
 REPORT_FORMATS = ("json", "csv", "html")
 
@@ -216,22 +219,18 @@ def report(
     return written
 
 
-def watch(folder: RunFolder) -> None:
+def watch(folder: RunFolder, console: Console) -> None:
     """Show a run on a terminal, live if it is being written. Returns when the run has ended or its writer is gone."""
-    from rich.console import Console
-
     from llmtester.views.dashboard import follow
 
-    follow(journal.follow(folder.journal, folder.is_active), Console(stderr=True))
+    follow(journal.follow(folder.journal, folder.is_active), console)
 
 
-def show(said: Summary, files: Mapping[str, str] | None = None) -> None:
-    """Write a summary to the terminal, and where its files are."""
-    from rich.console import Console
-
+def show(said: Summary, console: Console, files: Mapping[str, str] | None = None) -> None:
+    """Write a summary to a Rich console, and where its files are."""
     from llmtester.views.text import print_summary
 
-    print_summary(said, Console(highlight=False), files)
+    print_summary(said, console, files)
 
 
 def plan_lines(work: Plan) -> Iterator[str]:
@@ -249,9 +248,16 @@ def plain_log() -> Callable[[Event], str | None]:
     return lambda event: plain_line(event, state)
 
 
-def pull(spec: str, settings: Settings | None = None) -> ModelRef:
-    """Fetch a model (``starter``, ``owner/repository:Q4_K_M``, a URL) into the first model folder and verify it."""
-    return model_manager(settings or load_settings().settings).pull(spec).ref
+def pull(spec: str, settings: Settings | None = None, on_progress: OnProgress | None = None) -> ModelRef:
+    """Fetch a model (``starter``, ``owner/repository:Q4_K_M``, a URL) into the first model folder and verify it.
+
+    ``on_progress`` is told how far it is. Raises ``NetworkError`` or ``NothingToDo``; a broken transfer goes on where
+    it stopped.
+    """
+    from llmtester.models.progress import silent
+
+    manager = model_manager(settings or load_settings().settings)
+    return manager.pull(spec, on_progress or silent).ref
 
 
 def find_run(settings: Settings, name: str) -> RunFolder:

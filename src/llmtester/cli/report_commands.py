@@ -43,7 +43,9 @@ def report(
     if as_json:
         sys.stdout.write(json.dumps({"schema": "llmtester/report/1", "ok": True, "data": files}) + "\n")
     else:
-        api.show(api.summary(folder, settings), files)
+        from rich.console import Console
+
+        api.show(api.summary(folder, settings), Console(highlight=False), files)
     if open_it:
         _open(files["html"])
 
@@ -53,10 +55,12 @@ def watch(
     config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
 ) -> None:
     """Follow a run on the terminal, also one that another process is writing."""
+    from rich.console import Console
+
     from llmtester import api
 
     settings = api.load_settings(config).settings
-    api.watch(api.find_run(settings, run))
+    api.watch(api.find_run(settings, run), Console(stderr=True, highlight=False))
 
 
 def _open(path: str) -> None:

@@ -111,6 +111,7 @@ def _refuse_contradictions(flags: dict[str, Any], run_name: str, *, full: bool, 
 def _plan(loaded: Loaded, *, yes: bool) -> Plan:
     """The plan; where this machine has no model at all, the starter model is fetched first, if the user agrees."""
     from llmtester import api
+    from llmtester.cli.pull_display import PullDisplay
 
     try:
         return api.plan(loaded)
@@ -120,7 +121,8 @@ def _plan(loaded: Loaded, *, yes: bool) -> Plan:
         if not yes and not (sys.stdin.isatty() and typer.confirm(question, default=True, err=True)):
             raise
         say("Fetching the starter model: SmolLM2-135M-Instruct Q4_1, 98 MB, Apache-2.0.")
-        api.pull("starter", loaded.settings)
+        with PullDisplay() as progress:
+            api.pull("starter", loaded.settings, progress)
         return api.plan(loaded)
 
 

@@ -87,7 +87,9 @@ class Display:
                 {"run": result.folder.run_id, "outcome": result.ended.outcome, "advice": advice, "files": files},
             )
         else:
-            api.show(result.summary, files)
+            from rich.console import Console
+
+            api.show(result.summary, Console(highlight=False), files)
         if result.ended.outcome == "interrupted":
             say("Interrupted. Everything measured so far is kept. Go on with:")
             say(f"  llmtester run --resume {result.folder.run_id}")

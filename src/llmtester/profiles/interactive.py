@@ -12,9 +12,9 @@ from llmtester.profiles.base import BaseProfile
 from llmtester.profiles.prompts import fresh_prompt, mix
 
 SHORT, MEDIUM = LOAD_NAMES = ("short", "medium")
-QUICK_MIN_TRIALS = 3
-QUICK_MAX_TRIALS = 4
-"""Three trials are the fewest that give an interval; a fourth is a second chance to reach the precision."""
+QUICK_MIN_TRIALS = 5
+QUICK_MAX_TRIALS = 6
+"""Five trials are the fewest for which a median has an interval; a sixth is a second chance to reach the precision."""
 
 
 @dataclass(frozen=True, slots=True)
