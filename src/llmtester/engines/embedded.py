@@ -49,7 +49,7 @@ class EmbeddedEngine:
                 EngineFailure.BAD_FLAG,
                 f"the embedded engine cannot keep server.device={printable(settings.device)}",
                 why="xllamacpp has no such parameter",
-                fix="use a llama-server binary: --engine llama-server --set engine.binary=PATH",
+                fix="use a llama-server binary: --engine llama-server --set engine.llama_server=PATH",
             )
         host = Path(__file__).with_name("embedded_host.py")
 

@@ -75,7 +75,7 @@ def _output(binary: Path, argument: str) -> str:
             EngineFailure.EXITED,
             f"{printable(str(binary))} cannot be run",
             why=printable(str(error)),
-            fix="give the path of an executable llama-server with --set engine.binary=PATH",
+            fix="give the path of an executable llama-server with --set engine.llama_server=PATH",
         ) from error
     return (done.stdout + done.stderr).decode("utf-8", "replace")
 

@@ -72,7 +72,7 @@ class LlamaServerEngine:
         return serving(start, target, folder, self.options)
 
     def _binary(self) -> Path | Missing:
-        fix = "install llama.cpp and give its path with --set engine.binary=PATH, or use --engine embedded"
+        fix = "install llama.cpp and give its path with --set engine.llama_server=PATH, or use --engine embedded"
         named = self.options.binary
         if named is None:
             found = shutil.which("llama-server")

@@ -74,6 +74,7 @@ class ServerManager:
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
         self.process_id: int | None = None
+        self.guard_process_id: int | None = None
         self._guard: subprocess.Popen[bytes] | None = None
         self._status = b""
         self._ended: Ended | None = None
@@ -109,9 +110,9 @@ class ServerManager:
                 EngineFailure.EXITED,
                 f"{launch.what} could not be executed",
                 why=f"{printable(launch.command[0])}: {printable(said['error'])}",
-                fix="give the path of an executable llama-server with --set engine.binary=PATH",
+                fix="give the path of an executable llama-server with --set engine.llama_server=PATH",
             )
-        self.process_id = int(said["pid"])
+        self.process_id, self.guard_process_id = int(said["pid"]), self._guard.pid
         if launch.state_folder is not None:
             self._note = remember(launch.state_folder, self.process_id, self._guard.pid, launch.port, launch.command[0])
 
