@@ -14,7 +14,7 @@ from llmtester.cli.console import guarded
 from llmtester.domain.errors import ExitCode
 from llmtester.models import catalog
 from llmtester.settings import load_settings
-from llmtester.settings.names import LEAVES, OPEN_SECTIONS, SECTIONS, environment_name
+from llmtester.settings.names import LEAVES, OPEN_SECTIONS, SECTIONS, environment_name, field_of
 from llmtester.settings.reference import example, markdown
 
 ROOT = Path(__file__).parents[2]
@@ -119,3 +119,15 @@ def test_init_into_nowhere_leaves_nothing(capsys: pytest.CaptureFixture[str], ho
     assert (code, out) == (ExitCode.ENVIRONMENT, "")
     assert "cannot be written" in err
     assert list(home.iterdir()) == []
+
+
+def test_every_setting_that_a_message_recommends_exists() -> None:
+    """Whatever code or documentation tells a person to ``--set`` is a setting."""
+    texts = [*(ROOT / "src").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    named = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in texts
+        for name in re.findall(r"--set ([a-z_]+(?:\.[a-z_]+)*)=", path.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert [one for one in named if field_of(tuple(one[1].split("."))) is None] == []

@@ -59,7 +59,7 @@ Rising precedence: defaults, file, environment, flags. The file is the one of `-
 the current folder, else `llmtester.yaml` in your configuration folder. `llmtester config show --origin` prints every
 value and where it came from; `llmtester config init` writes a file with all of them explained.
 
-`section.name` is also the variable `LLMTESTER_SECTION__NAME` and the flag `--set section.name=VALUE`. There, lists are
+`section.name` is also the variable `LLMTESTER_SECTION__NAME` and the flag `--set SECTION.NAME=VALUE`. There, lists are
 separated by commas and `null` empties a setting. `DATA` is your data folder, on Linux `~/.local/share/llmtester`.
 """
 
