@@ -84,7 +84,7 @@ class Seen:
 
 
 class FakeHub:
-    """``repositories`` by ``owner/name``; ``faults`` of the content server and ``hub_faults`` of the hub are used up one
+    """``repositories`` by ``owner/name``; ``faults`` (content server) and ``hub_faults`` (hub) are used up one
     for each request; ``seen`` keeps every request, ``sent_bytes`` counts the bodies that were written."""
 
     def __init__(self) -> None:
@@ -190,7 +190,13 @@ class _HubHandler(_Handler):
             if file.large:
                 entry["lfs"] = {"sha256": file.sha256, "size": file.size, "pointerSize": 134}
             siblings.append(entry)
-        data = {"_id": "1", "id": repository, "modelId": repository, "sha": COMMIT, "siblings": siblings}
+        data: dict[str, Any] = {
+            "_id": "1",
+            "id": repository,
+            "modelId": repository,
+            "sha": COMMIT,
+            "siblings": siblings,
+        }
         data |= {"private": found.private, "gated": "manual" if found.gated else False, "downloads": 0, "likes": 0}
         tags = [f"license:{found.licence}"] if found.licence else []
         data |= {"tags": tags, "cardData": {"license": found.licence} if found.licence else {}}

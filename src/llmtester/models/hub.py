@@ -149,6 +149,9 @@ def _quantized(groups: Sequence[list[RemoteFile]], quantization: str, wanted: Fr
             fix="choose one of these",
         )
     if len(found) > 1:
+        shallow = min(group[0].path.count("/") for group in found)
+        found = [group for group in found if group[0].path.count("/") == shallow]
+    if len(found) > 1:
         names = ", ".join(printable(group[0].path) for group in found[:5])
         raise NothingToDo(
             f"{printable(wanted.repository)} has several files with {printable(quantization)}",

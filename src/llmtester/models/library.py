@@ -174,7 +174,8 @@ class ModelManager:
         spec = parse(self._from_catalog(wanted), tuple(quants))
         stop = Stop()
         remotes = pulling.remote_models(spec, self.hub, stop)
-        return tuple(pulling.offer(remote, self._pull_folder(), self.hub, stop, on_progress) for remote in remotes)
+        self._check_pull_folder()
+        return tuple(pulling.offer(remote, self.folders, self.hub, stop, on_progress) for remote in remotes)
 
     def fetch(self, offers: Sequence[Offer], on_progress: OnProgress = silent) -> tuple[LocalModel, ...]:
         """Fetches the offered models, one after the other, parts of a split one side by side."""
@@ -216,7 +217,7 @@ class ModelManager:
         self._scanned = None
         return model.paths
 
-    def _pull_folder(self) -> Path:
+    def _check_pull_folder(self) -> None:
         folder = self.folders[0]
         try:
             ledger.own_folder(folder)
@@ -226,7 +227,6 @@ class ModelManager:
                 why=error.strerror or "",
                 fix="name another folder first in `models.folders`",
             ) from error
-        return folder
 
     def _records(self) -> list[tuple[Path, Pulled]]:
         return [(folder, record) for folder in self.folders for record in ledger.records(folder)]

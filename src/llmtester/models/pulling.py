@@ -70,9 +70,41 @@ def remote_models(spec: Spec, options: HubOptions, stop: Stop) -> tuple[RemoteMo
     return hub.find(spec, options, stop)
 
 
-def offer(remote: RemoteModel, folder: Path, options: HubOptions, stop: Stop, on_progress: OnProgress) -> Offer:
-    """The offer for one model. Fetches the start of its first file to read the header; a later fetch goes on there."""
+def in_hub_cache(remote: RemoteModel, folders: Sequence[Path]) -> tuple[Path, ...] | None:
+    """The files in a cache of the Hugging Face client, if all are there whole: no byte needs to travel twice.
+
+    That client calls a blob by its SHA-256 and links to it from the commit that was asked for.
+    """
+    name = f"models--{remote.source.replace('/', '--')}"
+    for folder in folders:
+        for snapshot in sorted((folder / name / "snapshots").glob("*")):
+            paths = tuple(snapshot / file.path for file in remote.files)
+            if all(_is_blob(path, file) for path, file in _pairs(paths, remote)):
+                return paths
+    return None
+
+
+def _is_blob(path: Path, file: RemoteFile) -> bool:
+    return (
+        file.sha256 is not None
+        and path.is_file()
+        and path.resolve().name == file.sha256
+        and path.stat().st_size == file.size_bytes
+    )
+
+
+def offer(
+    remote: RemoteModel, folders: Sequence[Path], options: HubOptions, stop: Stop, on_progress: OnProgress
+) -> Offer:
+    """The offer for one model. Fetches the start of its first file to read the header; a later fetch goes on there.
+
+    It would go to the first of ``folders``; the others may have it already.
+    """
+    folder = folders[0]
     paths = tuple(folder / _relative(remote, file) for file in remote.files)
+    cached = in_hub_cache(remote, folders)
+    if cached is not None:
+        return Offer(remote, folder, cached, facts_of([read_header(path) for path in cached], cached[0].name), 0, True)
     missing = _missing_bytes(remote, folder, paths)
     already = all(path.is_file() and path.stat().st_size == file.size_bytes for path, file in _pairs(paths, remote))
     facts = None
@@ -168,12 +200,14 @@ def _job(
     )
 
 
-def fetch(wanted: Offer, options: HubOptions, stop: Stop, on_progress: OnProgress) -> Pulled:
+def fetch(wanted: Offer, options: HubOptions, stop: Stop, on_progress: OnProgress) -> None:
     """Fetches what is missing, checks it, puts it in place whole or not at all, and records it.
 
     Raises ``EnvironmentNotReady`` for a disk that is too small, ``Locked`` if another process pulls the same file.
     """
     remote, folder = wanted.remote, wanted.folder
+    if wanted.already_here and not all(path.is_relative_to(folder) for path in wanted.paths):
+        return  # it is another program's, and stays so
     _check_disk(wanted)
     lacking = [
         (path, file)
@@ -191,7 +225,7 @@ def fetch(wanted: Offer, options: HubOptions, stop: Stop, on_progress: OnProgres
         for _, file in lacking:
             locks.enter_context(_locked(_partial(folder, remote, file), file))
         checksums = _bring(lacking, wanted, options, stop, on_progress)
-    return _record(wanted, checksums)
+    write(folder, _record(wanted, checksums))
 
 
 def _bring(
@@ -245,7 +279,7 @@ def _record(wanted: Offer, checksums: dict[Path, str]) -> Pulled:
         )
         for path, file in _pairs(wanted.paths, remote)
     )
-    record = Pulled(
+    return Pulled(
         name=remote.name,
         quantization=remote.quantization,
         source=remote.source,
@@ -255,8 +289,6 @@ def _record(wanted: Offer, checksums: dict[Path, str]) -> Pulled:
         fetched_unix_s=int(time.time()),
         files=files,
     )
-    write(wanted.folder, record)
-    return record
 
 
 def _check_disk(wanted: Offer) -> None:

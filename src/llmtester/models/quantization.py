@@ -29,10 +29,9 @@ def from_name(name: str) -> str | None:
 def without_quantization(name: str) -> str:
     """A file name without its ending, its part number and its quantization: what the model is called."""
     stem = re.sub(r"\.gguf$", "", _SPLIT.sub("", name), flags=re.IGNORECASE)
-    label = from_name(name)
-    if label:
-        stem = re.sub(rf"[-._ ]?{re.escape(_TOKEN.findall(stem)[-1])}(?=$|[-._/ ])", "", stem)
-    return stem.strip("-._ ") or stem
+    found = _TOKEN.findall(stem)
+    rest = re.sub(rf"[-._ ]?{re.escape(found[-1])}(?=$|[-._/ ])", "", stem) if found else stem
+    return rest.strip("-._ ") or stem
 
 
 def quantization_of(
