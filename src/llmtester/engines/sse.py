@@ -14,7 +14,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Oversized(Exception):
-    """A line longer than ``MAX_EVENT_BYTES``: not a stream of events."""
+    """A line longer than any event: not a stream of events."""
 
 
 class Splitter(Protocol):
@@ -33,6 +33,7 @@ class Splitter(Protocol):
 class LineSplitter:
     """Newline-delimited JSON: each line that is not blank is a payload."""
 
+    limit_bytes: int = MAX_EVENT_BYTES
     _parts: list[bytes] = field(default_factory=list)
     _held_bytes: int = 0
 
@@ -48,8 +49,8 @@ class LineSplitter:
         if b"\n" not in data:
             self._parts.append(data)
             self._held_bytes += len(data)
-            if self._held_bytes > MAX_EVENT_BYTES:
-                raise Oversized(f"a line of more than {MAX_EVENT_BYTES} bytes")
+            if self._held_bytes > self.limit_bytes:
+                raise Oversized(f"a line of more than {self.limit_bytes} bytes")
             return []
         if self._parts:
             self._parts.append(data)
@@ -67,19 +68,19 @@ class EventSplitter:
     Fields other than ``data`` are dropped: every known server repeats its event type inside the JSON.
     """
 
-    _lines: LineSplitter = field(default_factory=LineSplitter)
+    lines: LineSplitter = field(default_factory=LineSplitter)
     _data: list[bytes] = field(default_factory=list)
     _started: bool = False
 
     def feed(self, data: bytes) -> list[bytes]:
         events: list[bytes] = []
-        for line in self._lines.lines(data):
+        for line in self.lines.lines(data):
             self._take(line, events)
         return events
 
     def finish(self) -> list[bytes]:
         events: list[bytes] = []
-        for line in self._lines.finish():
+        for line in self.lines.finish():
             self._take(line, events)
         self._take(b"", events)
         return events
