@@ -173,7 +173,7 @@ CASES: list[tuple[Callable[[Call], Awaitable[None]], RequestFailure, int]] = [
     (half_an_event, RequestFailure.CUT, 2),
     (no_end_mark, RequestFailure.CUT, 1),
     (too_short, RequestFailure.CUT, 1),
-    (bad_chunk_size, RequestFailure.MALFORMED, 1),
+    (bad_chunk_size, RequestFailure.MALFORMED, 0),
     (error_event, RequestFailure.ERROR_EVENT, 2),
     (context_event, RequestFailure.CONTEXT_EXCEEDED, 2),
     (too_many_requests, RequestFailure.HTTP_STATUS, 0),
