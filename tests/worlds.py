@@ -12,8 +12,8 @@ from llmtester.analysis.ratings import BANDS
 from llmtester.analysis.state import RunState
 from llmtester.analysis.summarise import Lens
 from llmtester.domain.events import Emit, Event, RunEnded, RunResumed, RunStarted
-from llmtester.domain.ports import EngineOptions, Profile
-from llmtester.domain.records import Machine, Reading, Sample, ServerTimings
+from llmtester.domain.ports import Bench, CountTokens, EngineOptions, Profile
+from llmtester.domain.records import Capabilities, Machine, Reading, Sample, ServerTimings, SessionFacts
 from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Target
 from llmtester.engines.fake import FakeEngine
 from llmtester.engines.virtual_clock import VirtualClock
@@ -43,6 +43,12 @@ def model(name: str = "tiny", quantization: str = "Q4_K_M", **facts: Any) -> Mod
 
 def cell(target_model: ModelRef | None = None, load: Load = SHORT) -> Cell:
     return Cell(Target("fake", target_model or model(), ServerSettings()), "interactive", load)
+
+
+def bench(count_tokens: CountTokens, **more: Any) -> Bench:
+    """What a profile sees of a ready server that counts tokens with ``count_tokens``."""
+    facts = SessionFacts("fake", "scripted", (), 0, 4096, 1, Capabilities(tokenize=True, logprobs=True, grammar=True))
+    return Bench(Target("fake", model(), ServerSettings()), facts, count_tokens, **more)
 
 
 def fake_plan(*scripts: str, loads: Sequence[Load] = (SHORT,), seed: int = 1) -> Plan:

@@ -12,6 +12,7 @@ from llmtester.domain.work import Message, ModelRef, ServerSettings, Target
 from llmtester.engines.embedded import EmbeddedEngine
 from llmtester.profiles.interactive import InteractiveProfile
 from llmtester.profiles.prompts import fresh_prompt
+from tests.worlds import bench
 
 PROMPTS_OF_EACH_LENGTH = 5
 MEAN_LOOKS_LIMIT = 5.0
@@ -43,7 +44,7 @@ def test_lengths_are_met_on_the_starter_model(starter_model: Path, tmp_path: Pat
 
             profile = InteractiveProfile()
             (load, _) = profile.loads(None)
-            (request,) = await profile.requests(load, 0, 1, session.count_tokens)
+            (request,) = await profile.requests(load, 0, 1, bench(session.count_tokens))
             completion = await session.generate(request, lambda at_ns: None)
             assert completion.prompt_tok == request.planned_prompt_tok == load.prompt_tok
             assert completion.completion_tok == load.output_tok

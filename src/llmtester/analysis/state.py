@@ -120,6 +120,17 @@ class RunState:
     def target_of(self, cell_key: str) -> TargetState:
         return self.targets[self.cells[cell_key].cell.target.key]
 
+    def sample(self, target_key: str, profile: str, request_id: str) -> Sample | None:
+        """The answer to a request in the finished trials of a target and profile; ``None`` if there is no good one."""
+        for cell in self.cells.values():
+            if cell.cell.profile != profile or cell.cell.target.key != target_key:
+                continue
+            for trial in cell.trials:
+                for sample in trial.samples:
+                    if sample.request_id == request_id and sample.ok:
+                        return sample
+        return None
+
     def _start(self, event: RunStarted) -> None:
         self.run_id = event.run_id
         self.version = event.version

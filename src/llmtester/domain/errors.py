@@ -11,6 +11,7 @@
     ├── NetworkError             a download or a remote server failed          exit 7
     └── Locked                   another run owns the machine or the folder    exit 8
     RequestFailed                one request failed; becomes a sample, never an exit
+    NotMeasurable                a profile cannot ask here; the cell is skipped with the reason
 
 Any other exception that reaches the command line is a bug (exit 1).
 """
@@ -126,6 +127,10 @@ class RequestFailure(StrEnum):
     CUT = "cut"
     MALFORMED = "malformed"
     SERVER_GONE = "server_gone"
+
+
+class NotMeasurable(Exception):
+    """A profile cannot prepare the requests of a cell here. The cell is skipped, and the text says why."""
 
 
 class RequestFailed(Exception):

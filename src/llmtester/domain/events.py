@@ -7,6 +7,7 @@ the rest. A trial counts once its ``TrialEnded`` is stored: ``DURABLE`` lists wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -123,3 +124,8 @@ Event: TypeAlias = (
 Emit: TypeAlias = Callable[[Event], None]
 
 DURABLE: tuple[type, ...] = (RunStarted, RunResumed, TargetFailed, TrialEnded, CellSkipped, RunEnded)
+
+
+def kind_of(event_type: type) -> str:
+    """The name of an event in files and streams: ``SampleTaken`` -> ``sample_taken``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", event_type.__name__).lower()

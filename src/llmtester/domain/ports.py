@@ -15,6 +15,7 @@ from llmtester.domain.records import (
     Instant,
     Missing,
     Reading,
+    Sample,
     SessionFacts,
 )
 from llmtester.domain.work import Load, Message, ModelRef, Request, Target
@@ -39,6 +40,21 @@ class Session(Protocol):
 
 
 CountTokens: TypeAlias = Callable[[Sequence[Message]], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a profile may use while it prepares requests: the ready server and, for comparisons, the reference.
+
+    ``reference`` gives the finished sample of a request id of the same profile on the reference target, or ``None``;
+    ``is_reference`` says that this target is the one that others are compared with.
+    """
+
+    target: Target
+    facts: SessionFacts
+    count_tokens: CountTokens
+    reference: Callable[[str], Sample | None] = lambda request_id: None
+    is_reference: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +98,23 @@ class Profile(Protocol):
     @property
     def headline(self) -> tuple[str, ...]: ...
 
+    @property
+    def compares(self) -> bool:
+        """Whether quantizations of a model are compared with its largest one, which is then measured first."""
+        ...
+
+    @property
+    def reference_loads(self) -> tuple[str, ...]:
+        """Names of the loads that are measured on the reference only."""
+        ...
+
     def loads(self, context_tok: int | None) -> Sequence[Load]:
         """The loads to measure for a model that was trained for ``context_tok`` (``None``: unknown)."""
         ...
 
-    async def requests(self, load: Load, trial: int, seed: int, count_tokens: CountTokens) -> Sequence[Request]:
+    async def requests(self, load: Load, trial: int, seed: int, bench: Bench) -> Sequence[Request]:
         """The requests of one trial: equal arguments and tokenizer give equal requests, and no two trials share a
-        prompt."""
+        prompt. Raises ``NotMeasurable`` if this server cannot be asked, and what ``bench.count_tokens`` raises."""
         ...
 
     def grade(self, request: Request, completion: Completion) -> Grade | None:

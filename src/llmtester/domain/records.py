@@ -59,7 +59,7 @@ class Completion:
     """The whole answer to one request. ``sent_ns`` is taken just before the request is written.
 
     ``completion_tok`` counts every generated token, the end token included; ``token_source`` says who counted.
-    ``prompt_tok`` counts the whole prompt, the cached part included.
+    ``prompt_tok`` counts the whole prompt, the cached part included. ``logprobs`` is packed by ``domain.logprobs``.
     """
 
     sent_ns: int
@@ -71,6 +71,7 @@ class Completion:
     completion_tok: int
     token_source: TokenSource
     server: ServerTimings | None = None
+    logprobs: str = ""
 
     @property
     def text(self) -> str:
@@ -111,6 +112,7 @@ class Sample:
     grade: Grade | None = None
     failure: RequestFailure | None = None
     failure_detail: str = ""
+    logprobs: str = ""
 
     @property
     def ok(self) -> bool:

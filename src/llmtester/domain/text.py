@@ -44,3 +44,8 @@ def human_duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def counted(count: int, thing: str) -> str:
+    """``1 cell``, ``2 cells``; for words that take a plain s."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

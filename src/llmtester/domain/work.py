@@ -96,7 +96,8 @@ class Load:
 
     One trial sends ``requests_per_trial`` requests, at most ``concurrency`` in flight. Trials go on until the
     relative half-width of the headline interval is at most ``precision_ratio``, within ``min_trials`` and
-    ``max_trials``. Lengths are tokens as the server counts them, template included.
+    ``max_trials``. Lengths are tokens as the server counts them, template included. A ``sequential`` load also ends
+    when its answers differ from those of the reference clearly enough, or clearly not (``analysis.quality``).
     """
 
     name: str
@@ -108,15 +109,21 @@ class Load:
     min_trials: int = 5
     max_trials: int = 10
     precision_ratio: float = 0.03
+    sequential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One square of the matrix: a target measured by one profile under one load."""
+    """One square of the matrix: a target measured by one profile under one load.
+
+    ``reference`` is the key of the target whose answers these are compared with; ``None`` for the reference itself and
+    for profiles that compare nothing.
+    """
 
     target: Target
     profile: str
     load: Load
+    reference: str | None = None
 
     @property
     def key(self) -> str:
@@ -181,6 +188,9 @@ class Request:
     ``fixed_length`` asks the engine to write exactly ``max_tok`` tokens where it can (``ignore_eos``).
     ``reuse_cache`` allows the engine to reuse a cached prefix; off for everything that measures prefill.
     ``planned_prompt_tok`` is the length that the profile aimed at, template included.
+    ``forced_tok`` are token ids that the model must write one after the other; ``top_logprobs_count`` asks for that
+    many log-probabilities at each position. ``thinking=False`` asks a reasoning model to answer at once.
+    ``oracle`` is a perfect answer: no server is ever sent it, the fake engine plays with it.
     """
 
     id: str
@@ -192,3 +202,7 @@ class Request:
     temperature: float = 0.0
     seed: int = 1
     timeouts: Timeouts = field(default_factory=Timeouts)
+    forced_tok: tuple[int, ...] | None = None
+    top_logprobs_count: int = 0
+    thinking: bool = True
+    oracle: str = ""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-from llmtester.domain.ports import CountTokens
+from llmtester.domain.ports import Bench
 from llmtester.domain.records import Completion, Grade
 from llmtester.domain.work import Load, Request
 
@@ -22,15 +22,17 @@ class BaseProfile(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     headline: ClassVar[tuple[str, ...]]
+    compares: ClassVar[bool] = False
+    reference_loads: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def loads(self, context_tok: int | None) -> Sequence[Load]:
         """The loads that fit a model trained for ``context_tok`` tokens (``None``: unknown, so all of them)."""
 
     @abstractmethod
-    async def requests(self, load: Load, trial: int, seed: int, count_tokens: CountTokens) -> Sequence[Request]:
+    async def requests(self, load: Load, trial: int, seed: int, bench: Bench) -> Sequence[Request]:
         """The requests of one trial: equal arguments and tokenizer give equal requests, and no two trials share a
-        prompt. Raises what ``count_tokens`` raises."""
+        prompt. Raises ``NotMeasurable`` if this server cannot be asked, and what ``bench.count_tokens`` raises."""
 
     def grade(self, request: Request, completion: Completion) -> Grade | None:
         """``None``: this profile measures speed and has no right or wrong answer."""

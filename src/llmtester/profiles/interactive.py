@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmtester.domain.ports import CountTokens
+from llmtester.domain.ports import Bench
 from llmtester.domain.work import Load, Request
 from llmtester.profiles.base import BaseProfile
 from llmtester.profiles.prompts import fresh_prompt, mix
@@ -53,7 +53,7 @@ class InteractiveProfile(BaseProfile):
             load for load in candidates if context_tok is None or load.prompt_tok + load.output_tok <= context_tok
         )
 
-    async def requests(self, load: Load, trial: int, seed: int, count_tokens: CountTokens) -> Sequence[Request]:
+    async def requests(self, load: Load, trial: int, seed: int, bench: Bench) -> Sequence[Request]:
         """``load.requests_per_trial`` requests of ``load.prompt_tok`` tokens, each with a prompt of its own."""
         requests = []
         for index in range(load.requests_per_trial):
@@ -62,7 +62,7 @@ class InteractiveProfile(BaseProfile):
             requests.append(
                 Request(
                     id=f"{load.name}-{trial}-{index}",
-                    messages=await fresh_prompt(load.prompt_tok, prompt_seed, ordinal, count_tokens),
+                    messages=await fresh_prompt(load.prompt_tok, prompt_seed, ordinal, bench.count_tokens),
                     max_tok=load.output_tok,
                     planned_prompt_tok=load.prompt_tok,
                     seed=seed,

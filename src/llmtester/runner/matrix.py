@@ -8,9 +8,10 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, supp
 from dataclasses import dataclass
 
 from llmtester.analysis.state import RunState
-from llmtester.domain.errors import EngineError, EngineFailure, RequestFailed
-from llmtester.domain.events import Emit, Event, Pulse, RunEnded, TargetFailed, TargetReady
-from llmtester.domain.ports import Clock, Profile, Sensors, Session
+from llmtester.domain.errors import EngineError, EngineFailure, NotMeasurable, RequestFailed
+from llmtester.domain.events import CellSkipped, Emit, Event, Pulse, RunEnded, TargetFailed, TargetReady
+from llmtester.domain.ports import Bench, Clock, Profile, Sensors, Session
+from llmtester.domain.records import Sample
 from llmtester.domain.work import Cell, Target
 from llmtester.runner.schedule import Schedule
 from llmtester.runner.trial import ServerDied, Trial
@@ -102,11 +103,28 @@ class MatrixRunner:
         number = len(known.warmups) if warmup else known.next_trial
         profile = self._bench.profiles[cell.profile]
         seed = self._state.plan.seed
-        self._trial = Trial(session, profile, cell, seed, self._bench.clock, self._emit, self._stopping)
+        bench = self._bench_for(session, cell)
+        self._trial = Trial(session, profile, cell, bench, seed, self._bench.clock, self._emit, self._stopping)
         try:
             await self._trial.run(number, warmup=warmup, quiet=self._bench.quiet)
+        except NotMeasurable as reason:
+            self._emit(CellSkipped(self._now_ns(), cell.key, str(reason)))
         finally:
             self._trial = None
+
+    def _bench_for(self, session: Session, cell: Cell) -> Bench:
+        compared_with = cell.reference or cell.target.key
+
+        def reference(request_id: str) -> Sample | None:
+            return self._state.sample(compared_with, cell.profile, request_id)
+
+        return Bench(
+            target=cell.target,
+            facts=session.facts,
+            count_tokens=session.count_tokens,
+            reference=reference,
+            is_reference=cell.reference is None,
+        )
 
     async def _pulse(self) -> None:
         while True:

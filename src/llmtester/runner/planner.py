@@ -36,12 +36,19 @@ def plan(wanted: Wanted, does_not_fit: DoesNotFit) -> Plan:
     """
     cells: list[Cell] = []
     skips: list[Skip] = []
-    for model in wanted.models:
-        target = Target(wanted.engine, model, _settings_for(model, wanted.server))
-        reason = does_not_fit(model, target.settings)
+    targets = [Target(wanted.engine, model, _settings_for(model, wanted.server)) for model in wanted.models]
+    reasons = {target.key: does_not_fit(target.model, target.settings) for target in targets}
+    compares = any(profile.compares for profile in wanted.profiles.values())
+    references = _references([target for target in targets if not reasons[target.key]]) if compares else {}
+    for target in _references_first(targets, references):
+        reason = reasons[target.key]
+        reference = references.get(target.model.name, target)
         for name, profile in wanted.profiles.items():
+            compared_with = reference.key if profile.compares and reference != target else None
             for load in profile.loads(target.settings.context_tok):
-                cell = Cell(target, name, load)
+                if compared_with and load.name in profile.reference_loads:
+                    continue
+                cell = Cell(target, name, load, compared_with)
                 if reason:
                     skips.append(Skip(cell, reason))
                 else:
@@ -59,6 +66,26 @@ def plan(wanted: Wanted, does_not_fit: DoesNotFit) -> Plan:
         seed=wanted.seed,
         expected_s=forecast.expected_s(cells, wanted.hardware),
     )
+
+
+def _references(targets: Sequence[Target]) -> dict[str, Target]:
+    """By model name, what its quantizations are compared with: the file that keeps most of the original weights."""
+    best: dict[str, Target] = {}
+    for target in targets:
+        known = best.get(target.model.name)
+        if known is None or _detail(target.model) > _detail(known.model):
+            best[target.model.name] = target
+    return best
+
+
+def _detail(model: ModelRef) -> tuple[float, int]:
+    return (model.bits_per_weight or 0.0, model.size_bytes)
+
+
+def _references_first(targets: Sequence[Target], references: Mapping[str, Target]) -> list[Target]:
+    """The targets in order, each reference moved to where the first target of its model stands."""
+    pairs = ((references.get(target.model.name, target), target) for target in targets)
+    return list(dict.fromkeys(target for pair in pairs for target in pair))
 
 
 def _settings_for(model: ModelRef, server: ServerSettings) -> ServerSettings:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from llmtester.domain.errors import LlmtesterError, RequestFailed, RequestFailure
 from llmtester.domain.events import Emit, SampleTaken, TrialEnded, TrialStarted
-from llmtester.domain.ports import Clock, Profile, Session
+from llmtester.domain.ports import Bench, Clock, Profile, Session
 from llmtester.domain.records import Completion, Sample
 from llmtester.domain.work import Cell, Request
 
@@ -30,6 +30,7 @@ class Trial:
     session: Session
     profile: Profile
     cell: Cell
+    bench: Bench
     seed: int
     clock: Clock
     emit: Emit
@@ -37,13 +38,13 @@ class Trial:
     arrived_count: int = field(default=0, init=False)
 
     async def run(self, number: int, *, warmup: bool, quiet: Callable[[], AbstractContextManager[None]]) -> bool:
-        """Whether the trial ended and counts. Raises ``ServerDied``.
+        """Whether the trial ended and counts. Raises ``ServerDied``, and ``NotMeasurable`` before the trial starts.
 
         The requests, whose exact lengths cost calls to the tokenizer, are prepared before the trial starts.
         """
         drawn_as = number + WARMUP_PROMPTS_FROM if warmup else number
         load = self.cell.load
-        requests = await self.profile.requests(load, drawn_as, self.seed, self.session.count_tokens)
+        requests = await self.profile.requests(load, drawn_as, self.seed, self.bench)
         self.emit(TrialStarted(self.clock.now_ns(), self.cell.key, number, warmup))
         with quiet():
             complete = await self._send_all(number, requests, load.concurrency)
@@ -114,4 +115,5 @@ def sample_of(request: Request, completion: Completion, profile: Profile) -> Sam
         server=completion.server,
         text=completion.text,
         grade=profile.grade(request, completion),
+        logprobs=completion.logprobs,
     )
