@@ -269,11 +269,11 @@ def remove(
     llmtester models rm qwen2.5-7b:Q8_0
     """
     _, manager = _manager(config, folder)
-    model = manager.info(name)
-    if not yes and (model.pulled is not None or force):
-        amount = human_bytes(model.facts.file_bytes)
-        _confirm(f"Delete {model.ref.label}, {amount}, {model.ref.path}?", "nothing was deleted")
-    for path in manager.remove(model.ref.path, force=force):
+    paths = manager.paths_of(name)
+    if not yes:
+        amount = human_bytes(sum(path.stat().st_size for path in paths))
+        _confirm(f"Delete {', '.join(str(path) for path in paths)}, {amount}?", "nothing was deleted")
+    for path in manager.remove(str(paths[0]), force=force):
         typer.echo(printable(f"deleted {path}", 1000))
 
 

@@ -70,7 +70,9 @@ def records(folder: Path) -> Iterator[Pulled]:
             continue
 
 
-def _from_json(data: dict[str, object]) -> Pulled:
+def _from_json(data: object) -> Pulled:
+    if not isinstance(data, dict):
+        raise TypeError("a record is an object")
     fields = {key: value for key, value in data.items() if key not in ("schema", "files")}
     files = data["files"]
     if data["schema"] != SCHEMA or not isinstance(files, list):
@@ -80,7 +82,7 @@ def _from_json(data: dict[str, object]) -> Pulled:
         parts = PurePosixPath(file.path)
         if parts.is_absolute() or ".." in parts.parts:
             raise ValueError("a record that leads out of its folder")
-    return Pulled(**fields, files=listed)  # type: ignore[arg-type]  # a wrong field is a TypeError, handled by the caller
+    return Pulled(**fields, files=listed)  # a missing or unknown field is a TypeError, handled by the caller
 
 
 def _path(folder: Path, first_file: str) -> Path:

@@ -86,7 +86,6 @@ class ModelManager:
         self.overhead = overhead
         self.calibration = Calibration(cache_folder)
         self._machine = machine
-        self._scanned: Scan | None = None
 
     @property
     def memory_bytes(self) -> int:
@@ -102,16 +101,21 @@ class ModelManager:
         found, unusable = scan_folders(self.folders, FactsCache(self.cache_folder))
         records = {folder / file.path: record for folder, record in self._records() for file in record.files[:1]}
         models = named(found, records, self.catalog.names_by_file)
-        self._scanned = Scan(
+        return Scan(
             tuple(model for model in models if model.facts.kind == "model"),
             tuple(model for model in models if model.facts.kind != "model"),
             unusable,
         )
-        return self._scanned
 
     def info(self, name: str) -> LocalModel:
-        """The one local model that ``name`` means. Raises ``NothingToDo`` if it means none or several."""
-        scanned = self._scanned or self.scan()
+        """The one local model that ``name`` means.
+
+        Raises ``NothingToDo`` if it means none or several, and the ``ModelError`` of a file that cannot be used.
+        """
+        scanned = self.scan()
+        broken = _unusable(scanned, name)
+        if broken is not None:
+            raise broken.error
         found = matching((*scanned.models, *scanned.companions), name)
         if len(found) > 1:
             labels = ", ".join(printable(model.ref.label) for model in found[:6])
@@ -155,7 +159,7 @@ class ModelManager:
 
         Of each model the first quantization that fits is offered, else the smallest.
         """
-        local = (self._scanned or self.scan()).models
+        local = self.scan().models
         lines = [self._choice(entry, settings, local) for entry in self.catalog.entries]
         rank = {"fits": 0, "tight": 1, "does not fit": 3}
 
@@ -183,8 +187,8 @@ class ModelManager:
         for one in offers:
             pulling.announce(one, on_progress)
             pulling.fetch(one, self.hub, stop, on_progress)
-        self._scanned = self.scan()
-        everything = (*self._scanned.models, *self._scanned.companions)
+        scanned = self.scan()
+        everything = (*scanned.models, *scanned.companions)
         return tuple(self._at(one.paths[0], everything) for one in offers)
 
     def pull(self, wanted: str, on_progress: OnProgress = silent, *, quants: Sequence[str] = ()) -> LocalModel:
@@ -197,25 +201,39 @@ class ModelManager:
         return verify(model, on_progress)
 
     def remove(self, name: str, *, force: bool = False) -> tuple[Path, ...]:
-        """Deletes a model; the paths that are gone.
+        """Deletes a model, also one that cannot be used; the paths that are gone.
 
         Raises ``EnvironmentNotReady`` for a model that llmtester did not fetch, unless ``force`` is set.
         """
-        model = self.info(name)
-        if model.pulled is None and not force:
+        paths = self.paths_of(name)
+        fetched = next(
+            (
+                (folder, record)
+                for folder, record in self._records()
+                if any(folder / file.path in paths for file in record.files)
+            ),
+            None,
+        )
+        if fetched is None and not force:
             raise EnvironmentNotReady(
-                f"{printable(model.ref.label)} was not fetched by llmtester",
-                why=f"it lies in {printable(str(model.paths[0].parent))} and belongs to you or to another program",
+                f"{printable(paths[0].name)} was not fetched by llmtester",
+                why=f"it lies in {printable(str(paths[0].parent))} and belongs to you or to another program",
                 fix="delete it there, or use --force",
             )
-        for path in model.paths:
+        for path in paths:
             path.unlink(missing_ok=True)
-        if model.pulled is not None:
-            ledger.forget(model.folder, model.pulled)
-        for parent in (model.paths[0].parent, model.paths[0].parent.parent):
-            _remove_if_empty(parent, model.folder)
-        self._scanned = None
-        return model.paths
+        if fetched is not None:
+            folder, record = fetched
+            ledger.forget(folder, record)
+            for parent in (paths[0].parent, paths[0].parent.parent):
+                _remove_if_empty(parent, folder)
+        return paths
+
+    def paths_of(self, name: str) -> tuple[Path, ...]:
+        """The files of the model that ``name`` means, whether it can be used or not."""
+        scanned = self.scan()
+        broken = _unusable(scanned, name)
+        return (broken.path,) if broken is not None else self.info(name).paths
 
     def _check_pull_folder(self) -> None:
         folder = self.folders[0]
@@ -273,6 +291,12 @@ class ModelManager:
         raise EnvironmentNotReady(
             f"{printable(str(path))} was fetched and is not found again", fix="see `llmtester models list`"
         )
+
+
+def _unusable(scanned: Scan, name: str) -> Unusable | None:
+    """The file without facts that ``name`` means by its path or its file name."""
+    path = Path(name).expanduser()
+    return next((bad for bad in scanned.unusable if bad.path == path or bad.path.name == name), None)
 
 
 def _remove_if_empty(folder: Path, above: Path) -> None:
