@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from llmtester.cli.console import say
-from llmtester.domain.events import CellSkipped, Event, RunStarted, TargetFailed, TargetReady, TrialEnded
+from llmtester.domain.events import CellSkipped, Event, RunStarted, TargetFailed, TargetReady, TrialEnded, kind_of
 
 if TYPE_CHECKING:
     from llmtester.api import RunFolder, RunResult
@@ -59,7 +59,7 @@ class Display:
     def event(self, event: Event) -> None:
         """Called for each event after it was stored."""
         if self._as_json and isinstance(event, _JSON_EVENTS):
-            _json_line(type(event).__name__, {k: v for k, v in asdict(event).items() if k != "settings"})
+            _json_line(kind_of(type(event)), {k: v for k, v in asdict(event).items() if k != "settings"})
         if self._how != "plain":
             return
         from llmtester import api

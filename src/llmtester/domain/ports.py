@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from llmtester.domain.records import (
+    Address,
     Available,
     Completion,
     Grade,
@@ -29,6 +30,11 @@ class Session(Protocol):
 
     @property
     def facts(self) -> SessionFacts: ...
+
+    @property
+    def address(self) -> Address | None:
+        """Where other programs reach it; ``None`` for what no other program can reach."""
+        ...
 
     async def generate(self, request: Request, on_arrival: OnArrival) -> Completion:
         """The whole answer. Raises ``RequestFailed``; cancelling it also cancels the work of the server."""
@@ -65,6 +71,7 @@ class EngineOptions:
     url: str | None = None
     api_key: str | None = None
     load_timeout_s: float = 300.0
+    port: int | None = None
     folder: Path | None = None
 
 

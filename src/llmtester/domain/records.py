@@ -209,6 +209,14 @@ class SessionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server can be reached, and the key that it asks for. Never stored, never logged."""
+
+    url: str
+    api_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Available:
     """An engine that can be used here: its build, and why it would be chosen."""
 

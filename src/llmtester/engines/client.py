@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtester.domain.errors import RequestFailed, RequestFailure
 from llmtester.domain.ports import OnArrival
+from llmtester.domain.records import Address
 from llmtester.domain.text import printable
 from llmtester.domain.work import Timeouts
 from llmtester.engines.sse import Oversized, Splitter
@@ -75,6 +76,7 @@ class StreamingClient:
         from httpx_aiohttp import AiohttpTransport
 
         url = httpx.URL(base_url.rstrip("/"))
+        self.address = Address(base_url.rstrip("/"), api_key)
         sent = {"accept-encoding": "identity", "content-type": "application/json", **(headers or {})}
         if api_key:
             sent["authorization"] = f"Bearer {api_key}"

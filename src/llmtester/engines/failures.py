@@ -37,7 +37,11 @@ _GOOD_FLAGS = "use a llama-server that knows the flag, or leave the setting at i
 # In this order: a load failure prints several of these lines, and the first kind that matches names the cause.
 # The texts are those of llama.cpp builds 10434 to 11549 (facts/engines.md section 1).
 MARKERS: tuple[_Marker, ...] = (
-    _marker(r"couldn't bind HTTP server socket.*", EngineFailure.PORT_TAKEN, "run again: another port is chosen"),
+    _marker(
+        r"couldn't bind HTTP server socket.*",
+        EngineFailure.PORT_TAKEN,
+        "choose another port with --port, or leave it out and a free one is taken",
+    ),
     _marker(r"unknown model architecture: '[^']*'", EngineFailure.UNKNOWN_ARCHITECTURE, _NEWER),
     _marker(r"unknown pre-tokenizer type: '[^']*'", EngineFailure.UNKNOWN_ARCHITECTURE, _NEWER),
     _marker(r"data is not within the file bounds.*", EngineFailure.CORRUPT_FILE, _NEW_COPY),

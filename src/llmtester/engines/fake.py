@@ -198,6 +198,11 @@ class FakeSession:
     def __post_init__(self) -> None:
         self._free = asyncio.Semaphore(self.slots)
 
+    @property
+    def address(self) -> None:
+        """Nothing else can reach it."""
+        return
+
     async def count_tokens(self, messages: Sequence[Message]) -> int:
         """Pieces of up to five letters and single signs, plus what a template would add."""
         if self._dead:

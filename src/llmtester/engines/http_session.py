@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from llmtester.domain.errors import RequestFailed, RequestFailure
 from llmtester.domain.ports import OnArrival
-from llmtester.domain.records import Completion, ServerTimings, SessionFacts, TokenSource
+from llmtester.domain.records import Address, Completion, ServerTimings, SessionFacts, TokenSource
 from llmtester.domain.work import Message, Request
 from llmtester.engines.chat_stream import Answer, read_chat
 from llmtester.engines.client import Retry, StreamingClient
@@ -78,6 +78,10 @@ class HttpSession:
     @property
     def facts(self) -> SessionFacts:
         return self._facts
+
+    @property
+    def address(self) -> Address:
+        return self.client.address
 
     async def generate(self, request: Request, on_arrival: OnArrival) -> Completion:
         """The whole answer; a request is sent once and never repeated. Raises ``RequestFailed``."""

@@ -85,13 +85,13 @@ class LlamaServerEngine:
 async def serving(start: Start, target: Target, folder: Path, options: EngineOptions) -> AsyncIterator[Session]:
     """A ready llama.cpp server of its own for the time of the block. Raises ``EngineError`` on entering.
 
-    Another port is tried if somebody took the first one between choosing and binding.
+    Another port is tried if somebody took the first one between choosing and binding, unless ``options`` name one.
     """
     state = options.folder / "servers" if options.folder else None
     if state is not None:
         reap_stale_servers(state)
     for attempt in range(PORT_TRIES):
-        key, port = secrets.token_urlsafe(32), free_port()
+        key, port = secrets.token_urlsafe(32), options.port or free_port()
         launch = Launch(
             what=f"{start.engine} with {printable(target.model.label)}",
             command=start.command(port),
@@ -106,7 +106,7 @@ async def serving(start: Start, target: Target, folder: Path, options: EngineOpt
             try:
                 load_ns = await manager.wait_ready(lambda client=client: _is_ready(client), options.load_timeout_s)  # type: ignore[misc]
             except EngineError as error:
-                if error.failure is EngineFailure.PORT_TAKEN and attempt < PORT_TRIES - 1:
+                if error.failure is EngineFailure.PORT_TAKEN and not options.port and attempt < PORT_TRIES - 1:
                     continue
                 raise
             facts = await _facts(start, target, manager, client, load_ns)

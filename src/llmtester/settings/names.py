@@ -67,7 +67,7 @@ def nearest(name: str) -> str | None:
 def from_text(name: Name, text: str) -> Any:
     """What ``text`` from the environment or the command line means for a setting.
 
-    Lists are separated by commas; ``null`` empties a setting that may be empty; numbers and truth values read as in
+    Lists are separated by commas, with or without the brackets of YAML; ``null`` empties a setting that may be empty; numbers and truth values read as in
     YAML. What does not fit stays text, so that validation refuses it with its name.
     """
     found = set(kinds(info_of(name).annotation))
@@ -75,7 +75,10 @@ def from_text(name: Name, text: str) -> Any:
         return None
     textual = bool(found & _TEXTUAL)
     if tuple in found or dict in found:
-        items = [item.strip() for item in text.split(",") if item.strip()]
+        listed = text.strip()
+        if listed.startswith("[") and listed.endswith("]"):
+            listed = listed[1:-1]
+        items = [item.strip() for item in listed.split(",") if item.strip()]
         return items if textual else [scalar(item) for item in items]
     return text if textual else scalar(text.strip())
 

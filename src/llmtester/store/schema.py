@@ -8,7 +8,6 @@ a journal of any age is read by walking up. ``tests/data/journals`` holds a froz
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, get_args
@@ -18,17 +17,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from llmtester.domain import events
 from llmtester.domain.errors import StoreError
-from llmtester.domain.events import Event
+from llmtester.domain.events import Event, kind_of
 
 SCHEMA = 1
 
 Upgrade = Callable[[str, dict[str, Any]], dict[str, Any]]
 UPGRADES: Mapping[int, Upgrade] = {}
-
-
-def kind_of(event_type: type) -> str:
-    """``SampleTaken`` -> ``sample_taken``."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", event_type.__name__).lower()
 
 
 EVENT_TYPES: Mapping[str, type] = {kind_of(event_type): event_type for event_type in get_args(events.Event)}

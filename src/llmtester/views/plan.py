@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmtester.domain.text import human_bytes, human_duration, printable
+from llmtester.domain.text import counted, human_bytes, human_duration, printable
 from llmtester.domain.work import Plan
 
 
@@ -19,6 +19,6 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"skipped: {printable(skip.cell.target.model.label, 60)} {skip.cell.profile}: {printable(skip.reason)}"
     for note in plan.notes:
         yield f"note: {printable(note)}"
-    starts, cells_count = len(plan.targets), len(plan.cells)
     expected = f"about {human_duration(plan.expected_s)} (a rough guess)" if plan.expected_s else "unknown time"
-    yield f"{cells_count} cells, {starts} server starts, {expected}; plan {plan.digest}"
+    cells_said, starts_said = counted(len(plan.cells), "cell"), counted(len(plan.targets), "server start")
+    yield f"{cells_said}, {starts_said}, {expected}; plan {plan.digest}"

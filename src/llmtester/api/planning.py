@@ -1,0 +1,122 @@
+"""What a run will do: which engine, which models, which profiles, on which machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path, user_state_path
+
+from llmtester import plugins
+from llmtester.domain.errors import EnvironmentNotReady, NothingToDo
+from llmtester.domain.ports import Engine, Profile
+from llmtester.domain.records import Absent, Available, Machine, Missing
+from llmtester.domain.work import ModelRef, Plan, ServerSettings
+from llmtester.runner import planner, selection
+from llmtester.runner.forecast import Hardware
+from llmtester.settings import Loaded, Settings
+
+if TYPE_CHECKING:
+    from llmtester.models.library import ModelManager
+
+
+def plan(loaded: Loaded) -> Plan:
+    """What ``run`` would do: every cell in order, every one that cannot run with its reason, the expected time.
+
+    Starts nothing. Raises ``selection.NoModels`` when this machine has no model yet, ``NothingToDo`` when none matches.
+    """
+    settings = loaded.settings
+    name, engine = choose_engine(settings)
+    chosen = _choose_models(settings, engine)
+    machine = this_machine()
+    wanted = planner.Wanted(
+        engine=name,
+        models=chosen.models,
+        profiles=profiles_of(settings, settings.profiles.enabled),
+        server=settings.server.as_server_settings(),
+        seed=settings.run.seed,
+        hardware=Hardware(cores_count=min(machine.physical_cores, machine.cpu_limit_cores)),
+        notes=chosen.notes,
+    )
+    return planner.plan(wanted, _memory_check(settings, engine, machine))
+
+
+def model_manager(settings: Settings) -> ModelManager:
+    """The models of this machine: scan, pull, inspect, verify and remove them."""
+    from llmtester.models.library import ModelManager
+
+    return ModelManager(settings.models.folders, user_cache_path("llmtester"), settings.models.catalog)
+
+
+def choose_engine(settings: Settings) -> tuple[str, Engine]:
+    """The engine that a run will use. ``auto`` prefers a ``llama-server``, which may know the GPU, to the embedded one.
+
+    Raises ``EnvironmentNotReady`` if it is not available here, with the command that changes that.
+    """
+    names = ("llama-server", "embedded") if settings.engine.name == "auto" else (settings.engine.name,)
+    options = settings.engine_options(folder=user_state_path("llmtester"))
+    missing: list[Missing] = []
+    for name in names:
+        engine: Engine = plugins.load("engine", name)(options)
+        found = engine.available()
+        if isinstance(found, Available):
+            return name, engine
+        missing.append(found)
+    raise EnvironmentNotReady(
+        f"The engine {names[-1]} cannot be used here", why=missing[-1].reason, fix=missing[-1].fix
+    )
+
+
+def profiles_of(settings: Settings, names: Iterable[str]) -> dict[str, Profile]:
+    """The profiles by name, with their settings."""
+    found: dict[str, Profile] = {}
+    for name in names:
+        factory = plugins.load("profile", name)
+        found[name] = factory(settings.profiles.options_for(name), quick=settings.run.quick)
+    return found
+
+
+def this_machine() -> Machine:
+    """The facts of the machine that this process runs on."""
+    from llmtester.host.machine import read_machine
+
+    return read_machine()
+
+
+def _choose_models(settings: Settings, engine: Engine) -> selection.Selection:
+    """The models of a run: the engine's own, or the GGUF files of this machine. Raises ``NothingToDo``, and the
+    ``ModelError`` of the first file if none of the files can be used."""
+    names, quants, quick = settings.models.include, settings.models.quants, settings.run.quick
+    own = engine.catalogue(names)
+    if own is not None:
+        if not own:
+            raise NothingToDo(
+                f"The engine {engine.name} has no model called {', '.join(map(repr, names))}",
+                fix="llmtester run --dry-run without --models shows what it has; llmtester models list shows the rest",
+            )
+        return selection.select(own, (), quants, quick=quick)
+    scan = model_manager(settings).scan()
+    if scan.unusable and not scan.models:
+        raise scan.unusable[0].error
+    chosen = selection.select([found.ref for found in scan.models], names, quants, quick=quick)
+    unusable = tuple(f"{bad.path.name} is left out: {bad.error.what}" for bad in scan.unusable)
+    return replace(chosen, notes=chosen.notes + unusable)
+
+
+def _memory_check(settings: Settings, engine: Engine, machine: Machine) -> planner.DoesNotFit:
+    """Why a model does not fit into this machine. An engine with models of its own decides that by itself."""
+    if engine.catalogue(()) is not None:
+        return lambda model, server: None
+    from llmtester.models.memory import estimate
+
+    facts = {model.ref.fingerprint: model.facts for model in model_manager(settings).scan().models}
+    limit_bytes = min(machine.memory_bytes, machine.memory_limit_bytes)
+
+    def does_not_fit(model: ModelRef, server: ServerSettings) -> str | None:
+        need = estimate(facts[model.fingerprint], server)
+        if isinstance(need, Absent) or need.total_bytes <= limit_bytes:
+            return None
+        return f"it needs {need.total_bytes / 1e9:.1f} GB and this machine has {limit_bytes / 1e9:.1f} GB"
+
+    return does_not_fit

@@ -1,0 +1,125 @@
+"""What a run says, as files and on the terminal. Everything is made from the journal."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmtester import plugins
+from llmtester.analysis.ratings import BANDS, Bands
+from llmtester.analysis.state import RunState
+from llmtester.analysis.summarise import Lens, summarise
+from llmtester.analysis.summary import Summary
+from llmtester.domain.errors import EnvironmentNotReady
+from llmtester.domain.events import Event
+from llmtester.domain.work import Plan
+from llmtester.settings import Settings, load_settings
+from llmtester.store import journal, runs
+from llmtester.store.runs import RunFolder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+REPORT_FORMATS = ("json", "csv", "html")
+
+
+def summary(folder: RunFolder, settings: Settings) -> Summary:
+    """What a run says, finished or not, seen with the rating bands of ``settings``."""
+    recorded = journal.read(folder.journal)
+    state = RunState(recorded.events)
+    return summarise(state, lens(state.plan, settings))
+
+
+def report(
+    folder: RunFolder | str | Path,
+    settings: Settings | None = None,
+    *,
+    formats: Sequence[str] = REPORT_FORMATS,
+    output_dir: Path | None = None,
+) -> dict[str, Path]:
+    """Write the reports of a run; format to path. Works for unfinished runs as well, and again after a change of bands.
+
+    ``folder`` may be ``latest``, a run id or a path. Files are replaced whole or not at all.
+    """
+    from llmtester.views.exporters import exporter
+
+    settings = settings or load_settings().settings
+    if not isinstance(folder, RunFolder):
+        folder = runs.find(settings.run.output_dir, str(folder))
+    said = summary(folder, settings)
+    exporters = {name: exporter(name) for name in formats}
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(said.started_unix_ns / 1e9))
+    target = output_dir or folder.path
+    written = {}
+    for name, chosen in exporters.items():
+        path = target / f"{stamp}_{chosen.suffix}"
+        _replace(path, chosen.render(said))
+        written[name] = path
+    return written
+
+
+def find_run(settings: Settings, name: str) -> RunFolder:
+    """The run called ``name`` (``latest``, an id, a path). Raises ``NothingToDo``."""
+    return runs.find(settings.run.output_dir, name)
+
+
+def watch(folder: RunFolder, console: Console) -> None:
+    """Show a run on a terminal, live if it is being written. Returns when the run has ended or its writer is gone."""
+    from llmtester.views.dashboard import follow
+
+    follow(journal.follow(folder.journal, folder.is_active), console)
+
+
+def show(said: Summary, console: Console, files: Mapping[str, str] | None = None) -> None:
+    """Write a summary to a Rich console, and where its files are."""
+    from llmtester.views.text import print_summary
+
+    print_summary(said, console, files)
+
+
+def plan_lines(work: Plan) -> Iterator[str]:
+    """A plan as lines of text for a terminal."""
+    from llmtester.views import plan as view
+
+    return view.plan_lines(work)
+
+
+def plain_log() -> Callable[[Event], str | None]:
+    """A function that turns each event into a line of a log, or nothing. It remembers the events before."""
+    from llmtester.views.plain_log import PlainState, plain_line
+
+    state = PlainState()
+    return lambda event: plain_line(event, state)
+
+
+def lens(work: Plan, settings: Settings) -> Lens:
+    """How to read the cells of ``work``: the deciding metrics of its profiles and the bands in force."""
+    profiles = dict.fromkeys(cell.profile for cell in (*work.cells, *(skip.cell for skip in work.skips)))
+    bands: Bands = {**BANDS, **settings.ratings}
+    return Lens({name: plugins.load("profile", name).headline for name in profiles}, bands)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, readable by its owner only."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise EnvironmentNotReady(
+            f"Cannot write the report {path}",
+            why=error.strerror or str(error),
+            fix="choose another folder: llmtester report latest --output-dir DIR",
+        ) from error

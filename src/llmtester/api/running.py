@@ -1,0 +1,186 @@
+"""Measuring a plan, from its first record to its reports, and going on with one that was interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from platformdirs import user_state_path
+
+from llmtester import __version__, plugins
+from llmtester.analysis.state import RunState
+from llmtester.analysis.summary import Summary
+from llmtester.api.planning import choose_engine, model_manager, plan, profiles_of, this_machine
+from llmtester.api.reporting import report, summary
+from llmtester.domain.errors import EnvironmentNotReady, StoreError
+from llmtester.domain.events import Event, RunEnded, RunResumed, RunStarted
+from llmtester.domain.ports import Engine
+from llmtester.domain.records import Machine, Missing
+from llmtester.domain.work import Plan
+from llmtester.settings import Loaded, Settings
+from llmtester.store import journal, runs
+from llmtester.store.journal import Journal
+from llmtester.store.runs import RunFolder
+
+
+class Observer(Protocol):
+    """Sees a run while it happens. What it raises ends the run."""
+
+    def started(self, folder: RunFolder) -> None:
+        """The run has a folder, and a journal with its plan in it."""
+
+    def event(self, event: Event) -> None:
+        """Called for each event after it was stored; at a resume also for those of before."""
+
+
+class _Nobody:
+    def started(self, folder: RunFolder) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended, where it lies, what it says and the files that were written (format to path)."""
+
+    folder: RunFolder
+    ended: RunEnded
+    summary: Summary
+    files: dict[str, Path]
+
+
+def run(loaded: Loaded, *, work: Plan | None = None, observer: Observer | None = None) -> RunResult:
+    """Measure everything in ``work`` (default: ``plan(loaded)``) and write the reports.
+
+    The first Ctrl-C (or SIGTERM, SIGHUP) finishes the requests in flight and ends the run as interrupted; the second
+    stops at once. Either way the servers are closed and the run can be resumed. Raises ``Locked`` if another run
+    measures on this machine.
+    """
+    from llmtester.host.clock import SystemClock
+
+    settings = loaded.settings
+    work = work or plan(loaded)
+    _, engine = choose_engine(settings)
+    observer = observer or _Nobody()
+    with runs.exclusive(_machine_lock(), "This machine"):
+        folder = runs.create(settings.run.output_dir)
+        clock = SystemClock()
+        records = loaded.as_records()
+        first = RunStarted(clock.now_ns(), clock.instant(), folder.run_id, work, this_machine(), records, __version__)
+        with runs.exclusive(folder.lock, f"The run {folder.run_id}"), Journal.create(folder.journal, first) as book:
+            observer.started(folder)
+            observer.event(first)
+            ended = _measure(RunState([first]), book, folder, _Bench(engine, settings, observer))
+    return _result(folder, ended, settings)
+
+
+def resume(loaded: Loaded, name: str = "latest", *, observer: Observer | None = None) -> RunResult:
+    """Go on with an interrupted or killed run: same plan, finished trials are kept, the rest is measured.
+
+    ``name`` is ``latest``, a run id or a folder. Of a finished run only the reports are written again. Raises
+    ``StoreError``, naming the difference, on another machine or when a model file is not what it was.
+    """
+    from llmtester.host.clock import SystemClock
+
+    settings = loaded.settings
+    observer = observer or _Nobody()
+    folder = runs.find(settings.run.output_dir, name)
+    with (
+        runs.exclusive(_machine_lock(), "This machine"),
+        runs.exclusive(folder.lock, f"The run {folder.run_id}"),
+    ):
+        state = RunState(journal.read(folder.journal).events)
+        if state.ended and state.ended.outcome == "finished":
+            return _result(folder, state.ended, settings)
+        engine = _engine_of(state, settings)
+        _refuse_if_changed(state, this_machine(), settings, engine)
+        book, recorded = Journal.reopen(folder.journal)
+        with book:
+            observer.started(folder)
+            for event in recorded.events:
+                observer.event(event)
+            clock = SystemClock()
+            again = RunResumed(clock.now_ns(), clock.instant(), this_machine(), __version__)
+            book.emit(again)
+            state.apply(again)
+            observer.event(again)
+            ended = _measure(state, book, folder, _Bench(engine, settings, observer))
+    return _result(folder, ended, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """With what a run is measured, and who is told."""
+
+    engine: Engine
+    settings: Settings
+    observer: Observer
+
+
+def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -> RunEnded:
+    """Run the matrix in an event loop of its own, with signals turned into stops."""
+    from llmtester.host.canary import LoopCanary
+    from llmtester.host.clock import SystemClock
+    from llmtester.host.collector import quiet_garbage_collector
+    from llmtester.host.interrupts import run_until_stopped
+    from llmtester.host.telemetry import SystemSensors
+    from llmtester.runner.matrix import MatrixRunner, Workbench
+
+    def emit(event: Event) -> None:
+        book.emit(event)
+        bench.observer.event(event)
+
+    canary = LoopCanary()
+    workbench = Workbench(
+        open_target=lambda target: bench.engine.open(target, folder.server_folder(target)),
+        profiles=profiles_of(bench.settings, dict.fromkeys(cell.profile for cell in state.plan.cells)),
+        clock=SystemClock(),
+        sensors=SystemSensors(canary),
+        quiet=quiet_garbage_collector,
+    )
+    runner = MatrixRunner(state, emit, workbench)
+
+    async def measure() -> RunEnded:
+        async with canary:
+            return await runner.run()
+
+    return run_until_stopped(measure, runner.stop)
+
+
+def _result(folder: RunFolder, ended: RunEnded, settings: Settings) -> RunResult:
+    files = report(folder, settings)
+    return RunResult(folder, ended, summary(folder, settings), files)
+
+
+def _engine_of(state: RunState, settings: Settings) -> Engine:
+    """The engine that the run was started with."""
+    name = state.plan.cells[0].target.engine
+    engine: Engine = plugins.load("engine", name)(settings.engine_options(folder=user_state_path("llmtester")))
+    found = engine.available()
+    if isinstance(found, Missing):
+        raise EnvironmentNotReady(f"The engine {name} of this run cannot be used now", why=found.reason, fix=found.fix)
+    return engine
+
+
+def _refuse_if_changed(state: RunState, machine: Machine, settings: Settings, engine: Engine) -> None:
+    """A resumed run must mean the same as an undisturbed one. Raises ``StoreError`` naming every difference."""
+    differences = list(state.machine.differences(machine)) if state.machine else []
+    if engine.catalogue(()) is None:
+        known = {model.ref.path: model.ref.fingerprint for model in model_manager(settings).scan().models}
+        for target in state.plan.targets:
+            now = known.get(target.model.path)
+            if now is None:
+                differences.append(f"{target.model.label} is not at {target.model.path} any more")
+            elif now != target.model.fingerprint:
+                differences.append(f"{target.model.path} is another file than the one that was measured")
+    if differences:
+        raise StoreError(
+            f"The run {state.run_id} cannot be resumed here",
+            why="; ".join(differences),
+            fix="report what it has: llmtester report latest; or start anew: llmtester run",
+        )
+
+
+def _machine_lock() -> Path:
+    return user_state_path("llmtester", ensure_exists=True) / "machine.lock"

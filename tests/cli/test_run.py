@@ -1,0 +1,256 @@
+"""The commands as a person types them: real processes, real exit codes, nothing on the wrong stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llmtester.store import journal, runs
+
+FAST = "fast?ttft_ms=4&decode_tok_per_s=2000:Q4_K_M"
+FAKE = ["--engine", "fake", "--models", FAST, "--display", "plain", "--output-dir", "runs"]
+
+
+def llmtester(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "llmtester", *arguments]
+    env = {**os.environ, "COLUMNS": "80", **environment}
+    return subprocess.run(command, capture_output=True, text=True, env=env, check=False, stdin=subprocess.DEVNULL)
+
+
+def test_run_ends_in_reports(home: Path) -> None:
+    """One command: lines of talk on stderr, the verdict and three files on stdout."""
+    done = llmtester("run", *FAKE)
+    assert done.returncode == 0, done.stderr
+    assert "Use fast Q4_K_M for chat" in done.stdout
+    assert "run finished" in done.stderr
+    (folder,) = runs.all_runs(home / "runs")
+    results = json.loads(next(folder.path.glob("*_results.json")).read_text())
+    assert results["outcome"] == "finished"
+    for suffix in ("results.csv", "report.html"):
+        assert next(folder.path.glob(f"*_{suffix}")).stat().st_size > 100
+
+
+def test_report_is_made_from_the_journal_alone(home: Path) -> None:
+    """Deleted reports come back byte for byte from ``llmtester report``."""
+    llmtester("run", *FAKE)
+    (folder,) = runs.all_runs(home / "runs")
+    before = {path.name: path.read_bytes() for path in folder.path.glob("*_re*")}
+    for name in before:
+        (folder.path / name).unlink()
+    done = llmtester("report", "latest", "--runs", "runs", "--format", "json,csv,html")
+    assert done.returncode == 0, done.stderr
+    assert {path.name: path.read_bytes() for path in folder.path.glob("*_re*")} == before
+
+
+def test_report_formats_and_json(home: Path) -> None:
+    """Markdown on request, into a folder of choice, and the names as JSON."""
+    llmtester("run", *FAKE)
+    done = llmtester("report", "--runs", "runs", "--format", "md", "--output-dir", "out", "--json")
+    files = json.loads(done.stdout)["data"]
+    assert Path(files["md"]).read_text().startswith("#")
+    wrong = llmtester("report", "--runs", "runs", "--format", "pdf")
+    assert wrong.returncode == 2
+    assert "csv, html, json, md" in wrong.stderr
+
+
+def test_dry_run_starts_nothing(home: Path) -> None:
+    """The plan, its cost, and no folder."""
+    done = llmtester("run", *FAKE, "--dry-run")
+    assert done.returncode == 0
+    assert "2 cells, 1 server start, about" in done.stdout
+    assert not (home / "runs").exists()
+
+
+def test_json_lines(home: Path) -> None:
+    """Standard output is JSON Lines and nothing else; the last one has the advice and the files."""
+    done = llmtester("run", *FAKE, "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines[0]["type"] == "run_started"
+    assert lines[-1]["type"] == "summary"
+    assert lines[-1]["data"]["advice"][0]["use"] == "chat"
+    assert "trial_ended" in {line["type"] for line in lines}
+
+
+def test_plan_digest_is_stable(home: Path) -> None:
+    """Planning twice in two processes gives one digest."""
+    first, second = (llmtester("run", *FAKE, "--dry-run", "--json").stdout for _ in range(2))
+    assert json.loads(first)["data"]["digest"] == json.loads(second)["data"]["digest"]
+
+
+def test_interrupt_and_resume(home: Path) -> None:
+    """Ctrl-C once: exit 130, what was measured is kept and reported, and --resume finishes it."""
+    slow = "slow?ttft_ms=50&decode_tok_per_s=400&noise=0.3"
+    command = [sys.executable, "-m", "llmtester", "run", "--engine", "fake", "--models", slow]
+    process = subprocess.Popen(
+        [*command, "--display", "plain", "--output-dir", "runs"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "trial 2" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "llmtester run --resume" in err
+    assert "interrupted" in out.lower()
+    (folder,) = runs.all_runs(home / "runs")
+    done = llmtester("run", "--resume", "--display", "none", "--output-dir", "runs")
+    assert done.returncode == 0, done.stderr
+    assert len(journal.read(folder.journal).events) > 10
+    again = llmtester("run", "--resume", folder.run_id, "--display", "none", "--output-dir", "runs")
+    assert again.returncode == 0, "a finished run only gets its reports again"
+
+
+def test_term_ends_like_interrupt(home: Path) -> None:
+    """SIGTERM: the request in flight is finished, exit 143."""
+    command = [sys.executable, "-m", "llmtester", "run", *FAKE]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "trial 1" in line:
+            process.terminate()
+            break
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+
+
+def test_two_runs_do_not_measure_at_once(home: Path) -> None:
+    """While one measures, the other is told so: exit 8."""
+    slow = "slow?ttft_ms=200&decode_tok_per_s=50"
+    arguments = ["run", "--engine", "fake", "--models", slow, "--output-dir", "runs", "--display", "plain"]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "llmtester", *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    assert first.stderr is not None
+    first.stderr.readline()
+    second = llmtester(*arguments)
+    assert second.returncode == 8, second.stderr
+    assert "llmtester watch latest" in second.stderr
+    first.kill()
+    first.communicate()
+
+
+def test_failed_cells_give_exit_three(home: Path) -> None:
+    """One model that does not load among good ones: the run finishes, the code says that not all is there."""
+    done = llmtester(
+        "run", "--engine", "fake", "--models", f"{FAST},bad?fail=oom", "--display", "none", "--output-dir", "runs"
+    )
+    assert done.returncode == 3, done.stderr
+
+
+Damage = Callable[[Path], list[str]]
+
+
+def _tab(home: Path) -> list[str]:
+    (home / "tab.yaml").write_text("engine:\n\tname: fake\n")
+    return ["run", "--config", "tab.yaml"]
+
+
+def _unknown_key(home: Path) -> list[str]:
+    (home / "key.yaml").write_text("engine:\n  nmae: fake\n")
+    return ["run", "--config", "key.yaml"]
+
+
+def _file_as_folder(home: Path) -> list[str]:
+    (home / "file").write_text("")
+    return ["run", *FAKE[:-1], "file/runs"]
+
+
+def _truncated(home: Path) -> list[str]:
+    (home / "models").mkdir()
+    (home / "models" / "cut.gguf").write_bytes(b"GGUF\x03\x00\x00\x00" + b"\x01" * 30)
+    return ["run", "--engine", "embedded", "--set", "models.folders=[models]", "--yes"]
+
+
+MISUSES: dict[str, tuple[Damage, int, str]] = {
+    "no such model": (lambda home: ["run", "--engine", "fake", "--models", "nosuch"], 5, "llmtester models list"),
+    "missing config": (lambda home: ["run", "--config", "none.yaml"], 2, "llmtester config init"),
+    "tab in YAML": (_tab, 2, "tab.yaml"),
+    "unknown key": (_unknown_key, 2, "name"),
+    "unwritable output folder": (_file_as_folder, 6, "--output-dir"),
+    "truncated model": (_truncated, 6, "fix:"),
+    "unknown engine": (lambda home: ["run", "--engine", "emdedded"], 2, "embedded"),
+    "unknown profile": (lambda home: ["run", *FAKE, "--profiles", "interactiv"], 2, "interactive"),
+    "unknown format": (lambda home: ["run", *FAKE, "--set", "nonsense"], 2, "fix:"),
+    "not possible yet": (lambda home: ["run", "--full"], 2, "leave --full out"),
+    "resume with a new plan": (lambda home: ["run", "--resume", "--models", "x"], 2, "without --resume"),
+    "nothing to resume": (lambda home: ["run", "--resume"], 5, "llmtester run"),
+    "no run to report": (lambda home: ["report"], 5, "llmtester run"),
+    "unknown flag": (lambda home: ["run", "--quik"], 2, "--quik"),
+    "bad script": (lambda home: ["run", "--engine", "fake", "--models", "a?tftt_ms=1"], 2, "ttft_ms"),
+    "no model at all": (lambda home: ["run", "--engine", "embedded"], 5, "models pull starter"),
+    "no such server program": (lambda home: ["run", "--engine", "llama-server"], 6, "engine.llama_server"),
+    "skip everything": (lambda home: ["run", *FAKE, "--profiles", "stress"], 2, "stress"),
+}
+
+
+def written(home: Path) -> list[Path]:
+    """Everything that a run or a report may leave, whole or not; caches, which may always be deleted, aside."""
+    return sorted(
+        p for p in home.rglob("*") if p.suffix in {".jsonl", ".json", ".html", ".csv"} and ".cache" not in p.parts
+    )
+
+
+@pytest.mark.parametrize("case", MISUSES)
+def test_misuse_gives_one_message_with_its_fix(home: Path, case: str) -> None:
+    """The documented exit code, a message that names the fix, no traceback, and nothing half-written."""
+    prepare, code, fix = MISUSES[case]
+    arguments = prepare(home)
+    before = written(home)
+    done = llmtester(*arguments, PATH="/nonexistent")
+    assert done.returncode == code, done.stderr
+    assert fix in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert written(home) == before
+
+
+def test_port_in_use(home: Path, starter_model: Path) -> None:
+    """``serve`` on a taken port: says so, names the flag, exit 6."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        folder = f"--set=models.folders=[{starter_model.parent}]"
+        done = llmtester("serve", "*", "--engine", "embedded", "--port", str(port), folder)
+    assert done.returncode == 6, done.stderr
+    assert str(port) in done.stderr
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.engine
+def test_serve_answers_and_stops(home: Path, starter_model: Path) -> None:
+    """The URL on stdout, a working example on stderr, gone after Ctrl-C."""
+    folder = f"--set=models.folders=[{starter_model.parent}]"
+    command = [sys.executable, "-m", "llmtester", "serve", "*", "--engine", "embedded", folder]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    url = process.stdout.readline().strip()
+    said = [process.stderr.readline().strip() for _ in range(5)]
+    example = next(line for line in said if line.startswith("curl"))
+    answer = subprocess.run(["sh", "-c", example], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(answer.stdout)["choices"][0]["message"]["content"]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode in {0, 130}
+    host, port = url.removeprefix("http://").split("/")[0].split(":")
+    until_s = time.monotonic() + 5
+    while time.monotonic() < until_s:
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))):
+                return
+    pytest.fail("the server still listens")
