@@ -1,0 +1,44 @@
+"""``docs/metrics.md`` from the metric table: ``python -m llmtester.views.metrics_reference > docs/metrics.md``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.ratings import BANDS, WORDS
+
+
+def page() -> str:
+    """The page as Markdown."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield "# Metrics"
+    yield ""
+    yield "Generated from the metric table; do not edit. `llmtester.analysis.metrics` holds the code of each formula."
+    yield ""
+    yield "t0 is the moment before the request is written, t_first and t_last the arrivals of the first and last event"
+    yield "that carried output, N the generated tokens as the server counts them, n1 those in the first event. A value"
+    yield "that cannot be computed is absent with its reason, never 0."
+    yield ""
+    yield "| name | what | unit | better | formula |"
+    yield "|---|---|---|---|---|"
+    for name, metric in METRICS.items():
+        info = metric.info
+        yield f"| `{name}` | {info.title} | {info.unit or 'share'} | {info.better} | {info.formula} |"
+    yield ""
+    yield "## Bands"
+    yield ""
+    yield "What is worse than the last limit is poor. `ratings` in the settings replaces a row."
+    yield ""
+    yield f"| metric | {' | '.join(word.value for word in WORDS)} |"
+    yield "|---|---|---|---|"
+    for name, limits in BANDS.items():
+        sign = "at least" if METRICS[name].info.better == "higher" else "at most"
+        yield f"| `{name}` | {' | '.join(f'{sign} {limit:g} {METRICS[name].info.unit}' for limit in limits)} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

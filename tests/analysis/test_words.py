@@ -1,0 +1,208 @@
+"""From numbers to words: ratings, sentences, findings, advice and the page that explains the metrics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmtester.analysis import advice, ratings
+from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.state import RunState
+from llmtester.analysis.summarise import summarise
+from llmtester.analysis.summary import Advice, Estimate, Rating, Summary
+from llmtester.domain.events import Pulse
+from llmtester.domain.records import Absent, Reading
+from llmtester.views.metrics_reference import page
+from tests.worlds import LENS, World, fake_plan
+
+TTFT, DECODE = METRICS["ttft_ms"].info, METRICS["decode_tok_per_s"].info
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [(30, "excellent"), (29.9, "good"), (15, "good"), (8, "acceptable"), (7.9, "poor"), (0.1, "poor")],
+)
+def test_bands_of_speed(value: float, word: str) -> None:
+    """The limits belong to the better word."""
+    assert ratings.rate(value, DECODE).value == word
+
+
+@given(st.floats(0.01, 1e5), st.floats(1.001, 10))
+def test_better_is_never_rated_worse(value: float, factor: float) -> None:
+    """More speed or less waiting never lowers a rating."""
+    order = ratings.ORDER.index
+    assert order(ratings.rate(value * factor, DECODE)) <= order(ratings.rate(value, DECODE))
+    assert order(ratings.rate(value / factor, TTFT)) <= order(ratings.rate(value, TTFT))
+
+
+def test_the_worst_headline_decides() -> None:
+    """Fast writing does not make up for a long wait, and the sentence says what decided."""
+    metrics = {"ttft_ms": Estimate(5000, None, None, 5), "decode_tok_per_s": Estimate(90, None, None, 5)}
+    assert ratings.rate_cell(metrics, (TTFT, DECODE)) == (Rating.ACCEPTABLE, TTFT.title)
+    absent = {"ttft_ms": Absent("gone"), "decode_tok_per_s": Estimate(90, None, None, 5)}
+    assert ratings.rate_cell(absent, (TTFT, DECODE))[0] is Rating.NOT_RATED
+    assert ratings.rate_cell(metrics, ())[0] is Rating.NOT_RATED
+
+
+@pytest.mark.parametrize(
+    ("tok_per_s", "words"),
+    [
+        (2.0, "at 39 % of the speed at which you read"),
+        (5.2, "about as fast as you read"),
+        (10.0, "about 1.9 times as fast as you read"),
+        (16.0, "about 3 times as fast as you read"),
+    ],
+)
+def test_speed_in_words(tok_per_s: float, words: str) -> None:
+    """Compared with a person who reads 238 words a minute."""
+    assert ratings.compared_to_reading(tok_per_s) == words
+
+
+def run(*scripts: str) -> Summary:
+    state, _ = World().run(fake_plan(*scripts))
+    return summarise(state, LENS)
+
+
+def advise(*scripts: str, **facts: tuple[Any, ...]) -> Advice:
+    """The advice for chat over fake models whose parameters and bits a weight are given in order."""
+    summary = run(*scripts)
+    targets = [
+        replace(target, model=replace(target.model, **{name: values[index] for name, values in facts.items()}))
+        for index, target in enumerate(summary.targets)
+    ]
+    (found,) = advice.advise(targets, summary.cells)
+    return found
+
+
+FAST, SLOW, CRAWL = (
+    f"{name}?ttft_ms=20&decode_tok_per_s={speed}&realtime=0"
+    for name, speed in (("fast", 90), ("slow", 20), ("crawl", 3))
+)
+
+
+def test_the_largest_that_is_fast_enough_wins() -> None:
+    """Above "good", a larger model is worth more than more speed."""
+    found = advise(FAST, SLOW, CRAWL, parameters_count=(10**9, 8 * 10**9, 70 * 10**9))
+    assert "slow" in (found.winner or "")
+    assert "crawl" in " ".join(found.why)
+    assert "not measured" in found.why[-1]
+
+
+def test_more_bits_win_among_equal_sizes() -> None:
+    """Of two quantizations that are fast enough, the one with more bits."""
+    found = advise(FAST, SLOW, parameters_count=(10**9, 10**9), bits_per_weight=(4.5, 8.5))
+    assert "slow" in (found.winner or "")
+
+
+def test_none_is_good_enough() -> None:
+    """When all are poor the verdict says so and names no winner."""
+    found = advise(CRAWL)
+    assert found.winner is None
+    assert "None of these models is good enough" in found.verdict
+
+
+def test_equal_models_are_a_tie() -> None:
+    """The same times under two names: both are named, none is called better."""
+    found = advise(FAST, FAST.replace("fast", "twin"))
+    assert len(found.ties) == 1
+    assert " or " in found.verdict
+
+
+def test_nothing_rated_is_said() -> None:
+    """If no model could be rated there is no winner and no invented reason."""
+    found = advise("dead?fail=oom&realtime=0")
+    assert (found.winner, found.certainty) == (None, "unknown")
+
+
+@given(st.lists(st.integers(10, 200), min_size=1, max_size=3), st.integers(1, 7))
+def test_a_worse_model_never_changes_the_winner(speeds: list[int], worse: int) -> None:
+    """Adding a model that is smaller and slower than all leaves the advice where it was."""
+    scripts = [f"m{index}?ttft_ms=9&decode_tok_per_s={speed}&realtime=0" for index, speed in enumerate(speeds)]
+    sizes = tuple(10**9 * (index + 2) for index in range(len(speeds)))
+    before = advise(*scripts, parameters_count=sizes)
+    after = advise(
+        *scripts, f"worse?ttft_ms=9&decode_tok_per_s={min(worse, *speeds)}&realtime=0", parameters_count=(*sizes, 1)
+    )
+    assert after.winner == before.winner
+
+
+def test_certainty_falls_with_doubt() -> None:
+    """A quiet measurement is sure; a noisy one is not."""
+    assert advise(FAST).certainty == "sure"
+    noisy = advise("n?ttft_ms=20&decode_tok_per_s=90&noise=0.5&realtime=0")
+    assert noisy.certainty in {"fairly sure", "a first hint"}
+
+
+def findings_of(script: str, reading: Reading | None = None) -> set[str]:
+    world = World()
+    state = world.start(fake_plan(script))
+    if reading:
+        plan_cell = state.plan.cells[0].key
+        import asyncio
+
+        asyncio.run(world.runner(state).run())
+        for _ in range(3):
+            world.events.append(Pulse(reading.at_ns, plan_cell, 0, reading))
+        state = RunState(world.events)
+    else:
+        state, _ = World().run(fake_plan(script))
+    return {finding.code for finding in summarise(state, LENS).findings}
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("sly?cached=50&realtime=0", "cached_prompt"),
+        ("short?stop_early=0.5&realtime=0", "early_end"),
+        ("err?fail=error_event:3&realtime=0", "failed_requests"),
+        ("noisy?noise=0.5&realtime=0", "too_few_trials"),
+    ],
+)
+def test_each_fault_is_found_by_name(script: str, code: str) -> None:
+    """A fake engine that misbehaves in one way raises that finding."""
+    assert code in findings_of(script)
+
+
+QUIET = Reading(0, memory_available_bytes=10**9, swap_used_bytes=0, other_cpu_ratio=0.01, loop_lag_ns=100_000)
+
+
+@pytest.mark.parametrize(
+    ("reading", "code"),
+    [
+        (replace(QUIET, other_cpu_ratio=0.6), "busy_machine"),
+        (replace(QUIET, loop_lag_ns=80_000_000), "client_lag"),
+        (replace(QUIET, swap_used_bytes=10**9), "swapping"),
+    ],
+)
+def test_a_disturbed_machine_is_found_by_name(reading: Reading, code: str) -> None:
+    """Readings of a busy, late or swapping machine raise that finding."""
+    assert code in findings_of("clean?decode_tok_per_s=2&realtime=0", reading)
+
+
+def test_a_clean_run_raises_no_finding() -> None:
+    """200 clean cells with 1 % noise raise at most two findings."""
+    raised = 0
+    for seed in range(200):
+        raised += bool(findings_of(f"clean?ttft_ms=20&decode_tok_per_s=90&noise=0.01&seed={seed}&realtime=0"))
+    assert raised <= 2
+
+
+def test_swapping_takes_the_rating_away() -> None:
+    """A severe doubt leaves no word to rest on."""
+    world = World()
+    state, _ = world.run(fake_plan("clean?decode_tok_per_s=2&realtime=0"))
+    swapping = replace(QUIET, swap_used_bytes=10**9)
+    world.events.append(Pulse(0, state.plan.cells[0].key, 0, swapping))
+    (cell,) = summarise(RunState(world.events), LENS).cells
+    assert cell.rating is Rating.NOT_RATED
+    assert "swap" in cell.rating_because
+
+
+def test_the_metrics_page_is_current() -> None:
+    """``docs/metrics.md`` is what the table says today."""
+    assert (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8") == page()
