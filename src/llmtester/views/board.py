@@ -1,0 +1,183 @@
+"""What a display of a running run remembers: the state, and beside it what must not be computed for every frame."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from llmtester.analysis import findings, progress, ratings
+from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.progress import CellStatus
+from llmtester.analysis.ratings import BANDS
+from llmtester.analysis.state import CellState, RunState
+from llmtester.analysis.summarise import Lens
+from llmtester.analysis.summary import Estimate, Finding, Rating
+from llmtester.domain.events import (
+    CellSkipped,
+    Event,
+    Pulse,
+    RunResumed,
+    RunStarted,
+    TargetFailed,
+    TrialEnded,
+    TrialStarted,
+)
+from llmtester.domain.records import Absent
+from llmtester.domain.work import Cell, Plan, Target
+
+LensOf: TypeAlias = Callable[[Plan], Lens]
+
+CURVE_LENGTH = 40
+"""Values kept for a small curve: more than the widest terminal shows."""
+
+FINDINGS_KEPT = 3
+
+ENOUGH_RATIO = 0.02
+"""Share of the work after which the pace so far says something about the rest."""
+
+
+def usual_lens(plan: Plan) -> Lens:
+    """The lens of somebody who knows no profile: every profile is judged by the metrics that have bands."""
+    profiles = {cell.profile for cell in plan.cells} | {skip.cell.profile for skip in plan.skips}
+    return Lens(dict.fromkeys(profiles, tuple(BANDS)), BANDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """One cell as a square of the grid. ``speed_tok_per_s`` is ``None`` until there is one."""
+
+    status: CellStatus
+    rating: Rating
+    speed_tok_per_s: float | None
+
+
+class Board:
+    """Events in, what to draw out. ``apply`` costs the same however long the run is."""
+
+    def __init__(self, lens_of: LensOf = usual_lens) -> None:
+        self.state = RunState()
+        self.squares: dict[str, Square] = {}
+        self.rates_tok_per_s: deque[float] = deque(maxlen=CURVE_LENGTH)
+        self.waits_ms: deque[float] = deque(maxlen=CURVE_LENGTH)
+        self.temperatures_c: deque[float] = deque(maxlen=CURVE_LENGTH)
+        self.findings: deque[Finding] = deque(maxlen=FINDINGS_KEPT)
+        self._lens_of = lens_of
+        self._lens = lens_of(Plan(()))
+        self._last_pulse: Pulse | None = None
+        self._cell = ""
+
+    def apply(self, event: Event) -> None:
+        """Fold one event in, in the order of the journal."""
+        self.state.apply(event)
+        if isinstance(event, RunStarted):
+            self._lens = self._lens_of(event.plan)
+        if isinstance(event, (RunStarted, RunResumed)):
+            self._judge(self.state.cells.values())
+        elif isinstance(event, TrialStarted):
+            self._trial_started(event)
+        elif isinstance(event, Pulse):
+            self._pulse(event)
+        elif isinstance(event, TrialEnded):
+            self._trial_ended(event)
+        elif isinstance(event, CellSkipped):
+            self._judge([self.state.cells[event.cell]])
+        elif isinstance(event, TargetFailed):
+            self._judge(cell for cell in self.state.cells.values() if cell.cell.target.key == event.target)
+
+    @property
+    def running(self) -> Cell | None:
+        """The cell that is measured at this moment."""
+        running = self.state.running
+        return self.state.cells[running.cell].cell if running else None
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every target, those that the plan leaves out included, in plan order."""
+        return tuple(dict.fromkeys(cell.cell.target for cell in self.state.cells.values()))
+
+    def counts(self) -> Counter[str]:
+        """How many cells have which status."""
+        return Counter(square.status.word for square in self.squares.values())
+
+    def share(self) -> float:
+        """The part of the planned cells that is over, in 0..1; a begun cell counts by its trials."""
+        planned = self.state.plan.cells
+        if not planned:
+            return 1.0 if self.state.ended else 0.0
+        done = 0.0
+        for cell in planned:
+            if self.squares[cell.key].status.over:
+                done += 1.0
+            else:
+                trials = len(self.state.cells[cell.key].trials)
+                done += min(trials / max(cell.load.min_trials, trials + 1), 1.0)
+        return done / len(planned)
+
+    def time_left_s(self) -> tuple[float, float] | None:
+        """From the shorter to the longer guess: by the plan's own expectation, and by the pace so far.
+
+        ``None`` where neither says anything yet.
+        """
+        share = self.share()
+        guesses = []
+        if self.state.plan.expected_s is not None:
+            guesses.append(self.state.plan.expected_s * (1 - share))
+        if share >= ENOUGH_RATIO:
+            guesses.append(self.state.elapsed_s * (1 - share) / share)
+        return (min(guesses), max(guesses)) if guesses else None
+
+    def _trial_started(self, event: TrialStarted) -> None:
+        """Curves belong to one cell: another one has another scale."""
+        self._last_pulse = None
+        if event.cell != self._cell:
+            self._cell = event.cell
+            for curve in (self.rates_tok_per_s, self.waits_ms):
+                curve.clear()
+
+    def _pulse(self, event: Pulse) -> None:
+        last, self._last_pulse = self._last_pulse, event
+        if last and event.at_ns > last.at_ns and event.arrived_count >= last.arrived_count > 0:
+            self.rates_tok_per_s.append((event.arrived_count - last.arrived_count) / (event.at_ns - last.at_ns) * 1e9)
+        if event.reading.temperature_c is not None:
+            self.temperatures_c.append(event.reading.temperature_c)
+
+    def _trial_ended(self, event: TrialEnded) -> None:
+        cell = self.state.cells[event.cell]
+        if event.warmup or not cell.trials:
+            return
+        samples = cell.trials[-1].samples
+        waited = METRICS["ttft_ms"].of_trial(samples)
+        if not isinstance(waited, Absent):
+            self.waits_ms.append(waited)
+        self._judge([cell])
+        if self.squares[event.cell].status.over:
+            self._doubt(cell)
+
+    def _judge(self, cells: Iterable[CellState]) -> None:
+        for cell in cells:
+            self.squares[cell.cell.key] = self._square(cell)
+
+    def _square(self, cell: CellState) -> Square:
+        names = tuple(self._lens.headlines.get(cell.cell.profile, ()))
+        status = progress.status(self.state, cell, names)
+        if status.word == "failed":
+            return Square(status, Rating.FAILED, None)
+        if not cell.trials or status.word == "skipped":
+            return Square(status, Rating.NOT_RATED, None)
+        metrics = {name: METRICS[name].of_cell(cell) for name in {*names, "decode_tok_per_s"}}
+        rating, _ = ratings.rate_cell(metrics, [METRICS[name].info for name in names], self._lens.bands)
+        speed = metrics["decode_tok_per_s"]
+        return Square(status, rating, speed.value if isinstance(speed, Estimate) else None)
+
+    def _doubt(self, cell: CellState) -> None:
+        names = self._lens.headlines.get(cell.cell.profile, ())
+        seen = findings.find(
+            findings.Evidence(
+                cell,
+                self.state.target_of(cell.cell.key),
+                tuple(METRICS[name].of_cell(cell) for name in names),
+            )
+        )
+        self.findings.extend(finding for finding in seen if finding.severity != "note")
