@@ -14,7 +14,7 @@ from llmtester.analysis import advice, ratings
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.state import RunState
 from llmtester.analysis.summarise import summarise
-from llmtester.analysis.summary import Advice, Estimate, Rating, Summary
+from llmtester.analysis.summary import Advice, Estimate, Measured, Rating, Summary
 from llmtester.domain.events import Pulse
 from llmtester.domain.records import Absent, Reading
 from llmtester.views.metrics_reference import page
@@ -44,7 +44,7 @@ def test_the_worst_headline_decides() -> None:
     """Fast writing does not make up for a long wait, and the sentence says what decided."""
     metrics = {"ttft_ms": Estimate(5000, None, None, 5), "decode_tok_per_s": Estimate(90, None, None, 5)}
     assert ratings.rate_cell(metrics, (TTFT, DECODE)) == (Rating.ACCEPTABLE, TTFT.title)
-    absent = {"ttft_ms": Absent("gone"), "decode_tok_per_s": Estimate(90, None, None, 5)}
+    absent: dict[str, Measured] = {"ttft_ms": Absent("gone"), "decode_tok_per_s": Estimate(90, None, None, 5)}
     assert ratings.rate_cell(absent, (TTFT, DECODE))[0] is Rating.NOT_RATED
     assert ratings.rate_cell(metrics, ())[0] is Rating.NOT_RATED
 
