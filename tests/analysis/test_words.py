@@ -200,7 +200,7 @@ def test_swapping_takes_the_rating_away() -> None:
     world.events.append(Pulse(0, state.plan.cells[0].key, 0, swapping))
     (cell,) = summarise(RunState(world.events), LENS).cells
     assert cell.rating is Rating.NOT_RATED
-    assert "swap" in cell.rating_because
+    assert "Swap" in cell.rating_because
 
 
 def test_the_metrics_page_is_current() -> None:

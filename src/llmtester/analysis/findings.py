@@ -126,8 +126,12 @@ def find(evidence: Evidence) -> tuple[Finding, ...]:
     """Every doubt about one measured cell, most severe first."""
     key = evidence.cell.cell.key
     found = [
-        Finding(code, severity, seen, remedy, key)
+        Finding(code, severity, _sentence(seen), _sentence(remedy), key)
         for code, severity, check, remedy in CHECKS
         if (seen := check(evidence)) is not None
     ]
     return tuple(sorted(found, key=lambda finding: ("severe", "warning", "note").index(finding.severity)))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

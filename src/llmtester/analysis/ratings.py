@@ -14,7 +14,8 @@ from llmtester.analysis.summary import Estimate, Measured, MetricInfo, Rating
 from llmtester.domain.records import Absent
 from llmtester.domain.text import human_duration
 
-READING_TOK_PER_S = 238 / 60 * 1.3
+TOK_PER_WORD = 1.3
+READING_TOK_PER_S = 238 / 60 * TOK_PER_WORD
 
 Bands = Mapping[str, tuple[float, float, float]]
 
@@ -61,12 +62,14 @@ def worst(ratings: Sequence[Rating]) -> Rating:
     return max(given, key=ORDER.index) if given else Rating.NOT_RATED
 
 
-def meaning(metrics: Mapping[str, Measured]) -> str:
-    """One sentence about waiting and speed, or why there is none."""
+def meaning(metrics: Mapping[str, Measured], prompt_tok: int) -> str:
+    """One sentence about waiting and speed after a prompt of that length, or why there is none."""
     ttft, decode = metrics.get("ttft_ms"), metrics.get("decode_tok_per_s")
     if not isinstance(ttft, Estimate) or not isinstance(decode, Estimate):
         return "It gave no answer that could be timed."
-    return f"Starts to answer after {human_duration(ttft.value / 1e3)} and writes {compared_to_reading(decode.value)}."
+    words = round(prompt_tok / TOK_PER_WORD / 10) * 10
+    wait = human_duration(ttft.value / 1e3)
+    return f"Given {words} words to read, it answers after {wait} and writes {compared_to_reading(decode.value)}."
 
 
 def compared_to_reading(decode_tok_per_s: float) -> str:

@@ -90,7 +90,7 @@ def _cell(state: RunState, cell: CellState, lens: Lens) -> CellSummary:
         per_trial=collector.per_trial(),
         rating=rating,
         rating_because=because,
-        meaning=ratings.meaning(metrics) if cell.trials else status.reason,
+        meaning=ratings.meaning(metrics, cell.cell.load.prompt_tok) if cell.trials else status.reason,
         findings=doubts,
     )
 
