@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -16,7 +16,7 @@ from llmtester.views.exporters import exporter
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
-def missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
     """Without a browser these tests skip; in continuous integration they fail, because there it must be."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
@@ -66,8 +66,11 @@ class Opened:
         )
 
 
+Open = Callable[..., Opened]
+
+
 @pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
     """``opened(summary, width=..., **context)`` writes the report, opens it offline and waits until it is ready."""
     contexts = []
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -28,14 +30,14 @@ SCREENS = Path(__file__).parent / "screens"
 UPDATE = "UPDATE_SCREENS"
 
 
-def board_of(stream) -> Board:
+def board_of(stream: Iterable[events.Event]) -> Board:
     board = Board()
     for event in stream:
         board.apply(event)
     return board
 
 
-def shown(board: Board, width: int, height: int, **options) -> list[str]:
+def shown(board: Board, width: int, height: int, **options: Any) -> list[str]:
     return ["".join(span.text for span in line).rstrip() for line in screen(board, width, height, **options)]
 
 
@@ -43,7 +45,7 @@ def shown(board: Board, width: int, height: int, **options) -> list[str]:
     ("name", "width", "height", "ascii_only"),
     [("narrow", 80, 24, False), ("middle", 120, 32, False), ("wide", 200, 40, False), ("ascii", 80, 24, True)],
 )
-def test_the_screen_is_the_one_on_file(name, width, height, ascii_only):
+def test_the_screen_is_the_one_on_file(name: str, width: int, height: int, ascii_only: bool) -> None:
     """A run under way at three widths and without Unicode, line by line. `UPDATE_SCREENS=1` rewrites them."""
     text = "\n".join(shown(board_of(journals.run()), width, height, ascii_only=ascii_only)) + "\n"
     path = SCREENS / f"{name}.txt"
@@ -56,7 +58,7 @@ def test_the_screen_is_the_one_on_file(name, width, height, ascii_only):
 
 @given(st.integers(40, 260), st.integers(12, 70), st.integers(1, 12), st.integers(1, 9), st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_every_size_of_terminal_and_run_fits(width, height, models, quants, ascii_only):
+def test_every_terminal_and_run_fits(width: int, height: int, models: int, quants: int, ascii_only: bool) -> None:
     """No line is wider and no screen higher than the terminal, however many models there are."""
     board = board_of(journals.run(models, quants, done=min(3, models * quants - 1)))
     lines = shown(board, width, height, ascii_only=ascii_only)
@@ -64,7 +66,7 @@ def test_every_size_of_terminal_and_run_fits(width, height, models, quants, asci
     assert all(columns(line) <= width for line in lines)
 
 
-def test_the_running_target_stays_in_sight():
+def test_the_running_target_stays_in_sight() -> None:
     """Of a matrix that does not fit, the part around what runs now is shown, and what is hidden is counted."""
     board = board_of(journals.run(30, 9, done=200))
     lines = shown(board, 80, 24)
@@ -72,30 +74,32 @@ def test_the_running_target_stays_in_sight():
     assert any("more models" in line and "more quantizations" in line for line in lines)
 
 
-def test_ratings_do_not_rest_on_colour():
+def test_ratings_do_not_rest_on_colour() -> None:
     """Words and marks say everything: bars for ratings, a legend, and the words failed and skipped."""
     text = "\n".join(shown(board_of(journals.run()), 80, 24))
     for mark in ("▮▮▮▮ 8", "▮▮▮▯ 2", "x failed", "- skipped", "► 0/1", "▮▮▮▮ excellent"):
         assert mark in text
 
 
-def test_time_left_is_a_range_from_plan_and_pace():
+def test_time_left_is_a_range_from_plan_and_pace() -> None:
     """Half done after 3 min, planned for 40: the pace says a few minutes, the plan says 20, both are shown."""
     board = board_of(journals.run())
-    low, high = board.time_left_s()
+    left = board.time_left_s()
+    assert left is not None
+    low, high = left
     assert high == pytest.approx(2400 * (1 - board.share()))
     assert low == pytest.approx(board.state.elapsed_s * (1 - board.share()) / board.share())
     assert "4 to 21 min left" in shown(board, 80, 24)[0]
 
 
-def test_nothing_is_known_before_the_plan():
+def test_nothing_is_known_before_the_plan() -> None:
     """An empty journal is a waiting screen, not a crash."""
     assert any("Waiting for the plan" in line for line in shown(Board(), 80, 24))
     assert Board().time_left_s() is None
 
 
 @pytest.mark.parametrize("poison", summaries.POISON)
-def test_a_hostile_name_is_text_on_the_screen(poison):
+def test_a_hostile_name_is_text_on_the_screen(poison: str) -> None:
     """No name, reason or finding moves a cursor or breaks a line."""
     target = journals.targets(1, 1)[0]
     target = replace(target, model=replace(target.model, name=poison, quantization=poison))
@@ -108,7 +112,7 @@ def test_a_hostile_name_is_text_on_the_screen(poison):
             assert printable(line, 1000) == line
 
 
-def terminal(width: int = 100, height: int = 30, **options) -> Console:
+def terminal(width: int = 100, height: int = 30, **options: Any) -> Console:
     sink = io.TextIOWrapper(io.BytesIO(), encoding=options.pop("encoding", "utf-8"))
     return Console(file=sink, width=width, height=height, **options)
 
@@ -118,7 +122,7 @@ def written(console: Console) -> str:
     return console.file.read()
 
 
-def test_a_terminal_gets_frames_and_keeps_the_last():
+def test_a_terminal_gets_frames_and_keeps_the_last() -> None:
     """The display uses a screen of its own, leaves it, and leaves the final state behind."""
     console = terminal(force_terminal=True, color_system="truecolor", legacy_windows=False)
     follow(iter([*journals.run(2, 2, done=2, end=True), None]), console)
@@ -129,7 +133,7 @@ def test_a_terminal_gets_frames_and_keeps_the_last():
     assert "3 of 4 cells" in last or "4 of 4 cells" in last
 
 
-def test_no_color_means_no_colour():
+def test_no_color_means_no_colour() -> None:
     """With NO_COLOR set, style codes may be bold or dim but never a colour."""
     console = terminal(force_terminal=True, no_color=True, legacy_windows=False)
     follow(iter([*journals.run(2, 2, done=2, end=True), None]), console)
@@ -138,18 +142,18 @@ def test_no_color_means_no_colour():
     assert not any(3 <= int(part or 0) // 10 <= 4 for code in codes for part in code.split(";"))
 
 
-def test_an_old_terminal_gets_ascii():
+def test_an_old_terminal_gets_ascii() -> None:
     """A code page without blocks is no reason to fail."""
     console = terminal(force_terminal=True, encoding="cp1252", color_system=None, legacy_windows=False)
     follow(iter([*journals.run(2, 2, done=2, end=True), None]), console)
     assert "####" in written(console)
 
 
-def test_a_resized_terminal_gets_frames_of_its_new_size():
+def test_a_resized_terminal_gets_frames_of_its_new_size() -> None:
     """Every frame asks for the size anew."""
     console = terminal(width=120, force_terminal=True, color_system=None, legacy_windows=False)
 
-    def stream():
+    def stream() -> Iterator[events.Event | None]:
         yield from journals.run(3, 3, done=2)
         yield None
         console.width = 60
@@ -162,7 +166,7 @@ def test_a_resized_terminal_gets_frames_of_its_new_size():
     assert "interrupted" in last
 
 
-def test_a_pipe_gets_one_plain_line_an_event():
+def test_a_pipe_gets_one_plain_line_an_event() -> None:
     """Without a terminal there is no cursor code, and every trial is a line."""
     console = terminal(force_terminal=False, color_system=None, width=40)
     follow(iter([*journals.run(2, 2, done=2, end=True), None]), console)
@@ -172,7 +176,7 @@ def test_a_pipe_gets_one_plain_line_an_event():
     assert text.rstrip().endswith("run finished")
 
 
-def test_an_end_that_was_resumed_is_no_end():
+def test_an_end_that_was_resumed_is_no_end() -> None:
     """A journal of an interrupted and resumed run is followed past its first end."""
     first = list(journals.run(2, 2, done=1))
     at_ns = first[-1].at_ns
@@ -189,7 +193,7 @@ def test_an_end_that_was_resumed_is_no_end():
     assert "finished" in written(console).split("\x1b[?1049l")[-1]
 
 
-def test_a_run_that_died_says_how_to_go_on():
+def test_a_run_that_died_says_how_to_go_on() -> None:
     """When the writer is gone without an end, the last words are the command that resumes."""
     console = terminal(force_terminal=True, color_system=None, legacy_windows=False)
     follow(journals.run(2, 2, done=1), console)

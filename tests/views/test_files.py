@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,14 +34,14 @@ def rows(summary: Summary) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("make", ALL)
 @pytest.mark.parametrize("name", sorted(EXPORTERS))
-def test_every_format_renders_every_kind_of_run_twice_alike(name, make):
+def test_every_format_renders_every_kind_of_run_twice_alike(name: str, make: Callable[[], Summary]) -> None:
     """Each exporter is pure: the same summary gives the same bytes, also when it is empty, cut short or poisoned."""
     first, second = exporter(name).render(make()), exporter(name).render(make())
     assert first == second
     assert exporter(name).suffix.rpartition(".")[2] == name
 
 
-def test_an_unknown_format_is_refused_with_the_known_ones():
+def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
     """A wrong format name is a usage error that lists what there is."""
     with pytest.raises(ConfigurationError) as caught:
         exporter("docx")
@@ -48,7 +49,7 @@ def test_an_unknown_format_is_refused_with_the_known_ones():
 
 
 @pytest.mark.parametrize("make", ALL)
-def test_json_is_complete_and_reads_back_equal(make):
+def test_json_is_complete_and_reads_back_equal(make: Callable[[], Summary]) -> None:
     """What is written is exactly the summary: every field, every number, every character."""
     summary = make()
     document = json.loads(exporter("json").render(summary))
@@ -58,19 +59,19 @@ def test_json_is_complete_and_reads_back_equal(make):
 
 
 @pytest.mark.parametrize("make", ALL)
-def test_json_obeys_its_published_schema(make):
+def test_json_obeys_its_published_schema(make: Callable[[], Summary]) -> None:
     """The schema in the documentation describes the files that are written."""
     published = json.loads(SCHEMA_FILE.read_text())
     assert problems(json.loads(exporter("json").render(make())), published, published) == []
 
 
-def test_the_published_schema_is_the_generated_one():
+def test_the_published_schema_is_the_generated_one() -> None:
     """`python -m llmtester.views.schema` was run after the last change of a type."""
     said = "run: python -m llmtester.views.schema > docs/results.schema.json"
     assert json.loads(SCHEMA_FILE.read_text()) == schema.document(), said
 
 
-def test_the_schema_notices_a_wrong_document():
+def test_the_schema_notices_a_wrong_document() -> None:
     """The check itself can fail: a missing field, a wrong type and an unknown word are found."""
     published = schema.document()
     document = json.loads(exporter("json").render(summaries.summary()))
@@ -80,7 +81,7 @@ def test_the_schema_notices_a_wrong_document():
     assert len(problems(document, published, published)) == 3
 
 
-def test_csv_has_one_row_a_cell_and_the_same_numbers_as_json():
+def test_csv_has_one_row_a_cell_and_the_same_numbers_as_json() -> None:
     """Every figure of the CSV is the one of the JSON, to the last bit; what is absent there is empty here."""
     summary = summaries.summary()
     table = rows(summary)
@@ -95,12 +96,12 @@ def test_csv_has_one_row_a_cell_and_the_same_numbers_as_json():
                 assert shown == ["", "", ""]
 
 
-def test_csv_columns_do_not_depend_on_what_was_measured():
+def test_csv_columns_do_not_depend_on_what_was_measured() -> None:
     """A script that reads the CSV of one run can read that of another."""
     assert columns(summaries.summary()) == columns(summaries.interrupted()) == columns(summaries.empty())
 
 
-def test_no_field_of_a_poisoned_csv_is_a_formula():
+def test_no_field_of_a_poisoned_csv_is_a_formula() -> None:
     """A spreadsheet shows every text and evaluates none, and no field breaks its row."""
     summary = summaries.poisoned()
     text = exporter("csv").render(summary).decode()
@@ -114,14 +115,14 @@ def test_no_field_of_a_poisoned_csv_is_a_formula():
 
 
 @given(st.text(max_size=80))
-def test_any_text_becomes_a_harmless_csv_field(text):
+def test_any_text_becomes_a_harmless_csv_field(text: str) -> None:
     """Whatever the text, the field starts no formula, has no control character, and shows the text."""
     field = text_cell(text)
     assert not field.lstrip().startswith(FORMULA_STARTS)
     assert field.removeprefix("'") == printable(text, 32_000) or field == printable(text, 32_000)
 
 
-def test_markdown_says_verdict_results_and_what_is_missing():
+def test_markdown_says_verdict_results_and_what_is_missing() -> None:
     """The text to paste holds the answer first, one row a cell, doubts and gaps."""
     text = exporter("md").render(summaries.summary()).decode()
     assert text.startswith("# For chat on this machine, use Qwen3-4B-Instruct at Q4_K_M.")
@@ -131,7 +132,7 @@ def test_markdown_says_verdict_results_and_what_is_missing():
     assert "Close them and run again." in text
 
 
-def test_poisoned_markdown_has_no_live_markup():
+def test_poisoned_markdown_has_no_live_markup() -> None:
     """No tag, link, mention, image or table break from outside is active."""
     text = exporter("md").render(summaries.poisoned()).decode()
     for line in text.splitlines():
@@ -169,12 +170,12 @@ def markdown_without_code(line: str) -> str:
 
 
 @given(st.text(alphabet="`| a\\<", max_size=12))
-def test_a_code_span_holds_any_text(text):
+def test_a_code_span_holds_any_text(text: str) -> None:
     """No text can end its code span early."""
     assert markdown_without_code(markdown.code(text)) == ""
 
 
-def test_plain_words_stay_readable_in_markdown():
+def test_plain_words_stay_readable_in_markdown() -> None:
     """Escaping leaves ordinary names and sentences alone."""
     for ordinary in ("Qwen3-4B-Instruct Q4_K_M", "About 2.5 s (fairly sure).", "3 times as fast, at 14 %"):
         assert markdown.text(ordinary) == ordinary

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from llmtester.analysis.summary import Estimate
+from llmtester.analysis.summary import Estimate, Summary
 from llmtester.views.outline import Outline
 from llmtester.views.tables import columns
 
 from . import summaries
+from .conftest import Open, Opened
 
 pytestmark = pytest.mark.browser
 
 SORTED = "[...document.querySelectorAll('#results-table tbody tr:not([hidden])')]"
 
 
-def numbers(shown, metric: str) -> list[float | None]:
+def numbers(shown: Opened, metric: str) -> list[float | None]:
     """The values of one column in the order of the page; ``None`` where absent."""
-    return shown.page.evaluate(
+    found: list[float | None] = shown.page.evaluate(
         f"""metric => {{ const at = document.querySelector(`thead th[data-m="${{metric}}"]`).cellIndex;
         return {SORTED}.map(row => row.cells[at].dataset.v === "" ? null : parseFloat(row.cells[at].dataset.v)); }}""",
         metric,
     )
+    return found
 
 
 @pytest.mark.parametrize("make", [summaries.summary, summaries.interrupted, summaries.empty, summaries.poisoned])
-def test_the_page_is_quiet_and_asks_for_nothing(opened, make):
+def test_the_page_is_quiet_and_asks_for_nothing(opened: Open, make: Callable[[], Summary]) -> None:
     """No console message, no dialog, no request but the file itself, also after every chart was drawn."""
     shown = opened(make())
     shown.draw_charts()
@@ -34,7 +38,7 @@ def test_the_page_is_quiet_and_asks_for_nothing(opened, make):
     assert len([url for url in shown.requests if url.startswith("file:")]) == 1
 
 
-def test_sixty_cells_are_usable_within_a_second(opened):
+def test_sixty_cells_are_usable_within_a_second(opened: Open) -> None:
     """From navigation to the last handler in place: under 1 s; the large charts come later, when scrolled to."""
     shown = opened(summaries.summary())
     spent_ms = shown.page.evaluate(
@@ -45,7 +49,7 @@ def test_sixty_cells_are_usable_within_a_second(opened):
     assert shown.page.locator("thead th[data-m=ttft_ms]").get_attribute("aria-sort") == "ascending"
 
 
-def test_without_javascript_the_page_says_everything(opened):
+def test_without_javascript_the_page_says_everything(opened: Open) -> None:
     """Verdict, matrix, still charts and the sorted table are there, and dead controls are not."""
     shown = opened(summaries.summary(), java_script_enabled=False)
     assert "Qwen3-4B-Instruct" in shown.texts("h1")[0]
@@ -55,7 +59,7 @@ def test_without_javascript_the_page_says_everything(opened):
     assert not shown.page.locator("#find").is_visible()
 
 
-def test_columns_sort_both_ways_with_absent_values_last(opened):
+def test_columns_sort_both_ways_with_absent_values_last(opened: Open) -> None:
     """A click puts the best first, a second one turns it round; one header is marked; dashes stay at the end."""
     shown = opened(summaries.summary())
     button = shown.page.locator("thead th[data-m=decode_tok_per_s] .sort")
@@ -72,7 +76,7 @@ def test_columns_sort_both_ways_with_absent_values_last(opened):
     assert names == sorted(names, key=str.lower)
 
 
-def test_filters_narrow_the_table_and_say_how_far(opened):
+def test_filters_narrow_the_table_and_say_how_far(opened: Open) -> None:
     """Words, rating and load combine, and the count is announced."""
     shown = opened(summaries.summary())
     shown.page.fill("#find", "qwen3 q4")
@@ -86,7 +90,7 @@ def test_filters_narrow_the_table_and_say_how_far(opened):
     assert shown.texts("#results-table tbody tr:not([hidden]) .rating") == ["failed"] * 3
 
 
-def test_all_columns_can_be_shown(opened):
+def test_all_columns_can_be_shown(opened: Open) -> None:
     """Rare metrics are hidden until asked for."""
     shown = opened(summaries.summary())
     rare = shown.page.locator("thead th[data-m=itl_max_ms]")
@@ -95,7 +99,7 @@ def test_all_columns_can_be_shown(opened):
     assert rare.is_visible()
 
 
-def test_the_matrix_switches_metric_and_question(opened):
+def test_the_matrix_switches_metric_and_question(opened: Open) -> None:
     """Each square shows the value of the chosen metric and load, exactly that of the table, with its colour."""
     summary = summaries.summary()
     shown = opened(summary)
@@ -117,7 +121,7 @@ def test_the_matrix_switches_metric_and_question(opened):
     assert level
 
 
-def test_a_square_leads_to_its_model_and_opens_it(opened):
+def test_a_square_leads_to_its_model_and_opens_it(opened: Open) -> None:
     """From the overview to all figures of one model in one step."""
     shown = opened(summaries.summary())
     shown.page.locator("#matrix-table td[data-t='0'] a").click()
@@ -127,7 +131,7 @@ def test_a_square_leads_to_its_model_and_opens_it(opened):
     assert not shown.page.locator("#t0 .copy pre").is_visible()
 
 
-def test_a_metric_explains_itself_by_keyboard(opened):
+def test_a_metric_explains_itself_by_keyboard(opened: Open) -> None:
     """The formula opens beside the column without a mouse and closes with Escape."""
     shown = opened(summaries.summary())
     shown.page.locator("thead th[data-m=ttft_ms] .info").focus()
@@ -140,7 +144,7 @@ def test_a_metric_explains_itself_by_keyboard(opened):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_theme_follows_the_system_until_the_reader_chooses(opened, scheme):
+def test_the_theme_follows_the_system_until_the_reader_chooses(opened: Open, scheme: str) -> None:
     """The page starts as the system is, and the button turns page and charts."""
     shown = opened(summaries.summary(), color_scheme=scheme)
     shown.draw_charts()
@@ -155,14 +159,14 @@ def test_the_theme_follows_the_system_until_the_reader_chooses(opened, scheme):
 
 @pytest.mark.parametrize("width", [360, 768, 1440, 2560])
 @pytest.mark.parametrize("make", [summaries.summary, summaries.poisoned])
-def test_the_page_never_scrolls_sideways(opened, make, width):
+def test_the_page_never_scrolls_sideways(opened: Open, make: Callable[[], Summary], width: int) -> None:
     """From phone to wall screen only tables scroll, inside their own frame."""
     shown = opened(make(), width=width)
     shown.draw_charts()
     assert shown.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_print_shows_still_charts_and_open_details(opened):
+def test_print_shows_still_charts_and_open_details(opened: Open) -> None:
     """On paper the drawings stand still, everything is unfolded and light, and controls are gone."""
     shown = opened(summaries.summary(), color_scheme="dark")
     shown.draw_charts()
@@ -175,7 +179,7 @@ def test_print_shows_still_charts_and_open_details(opened):
     assert shown.page.pdf()[:5] == b"%PDF-"
 
 
-def test_poison_is_shown_and_never_run(opened):
+def test_poison_is_shown_and_never_run(opened: Open) -> None:
     """A model called like a script is a name like any other: visible as text, absent as an element."""
     shown = opened(summaries.poisoned())
     shown.draw_charts()
@@ -189,7 +193,7 @@ def test_poison_is_shown_and_never_run(opened):
     assert shown.said == []
 
 
-def test_a_script_that_got_in_would_not_run(opened):
+def test_a_script_that_got_in_would_not_run(opened: Open) -> None:
     """The policy of the page itself refuses a script that is not one of its two."""
     shown = opened(summaries.summary())
     shown.page.evaluate(
@@ -200,7 +204,7 @@ def test_a_script_that_got_in_would_not_run(opened):
     assert any("Content Security Policy" in text for text in shown.said)
 
 
-def test_every_number_on_the_page_is_the_one_of_the_summary(opened):
+def test_every_number_on_the_page_is_the_one_of_the_summary(opened: Open) -> None:
     """The exact values behind the table equal the summary's, so they equal those of JSON and CSV."""
     summary = summaries.summary()
     shown = opened(summary)
@@ -219,7 +223,7 @@ def test_every_number_on_the_page_is_the_one_of_the_summary(opened):
             assert shown_value == [number for number in wanted if number is not None]
 
 
-def test_controls_have_names_and_regions_can_be_reached(opened):
+def test_controls_have_names_and_regions_can_be_reached(opened: Open) -> None:
     """A screen reader hears what each control is; a keyboard reaches every region that scrolls."""
     shown = opened(summaries.summary())
     unnamed = shown.page.evaluate(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from llmtester.analysis.summary import Summary
 from llmtester.domain import errors, events, records
 from llmtester.domain.text import printable
 from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Skip, Target
 from llmtester.views import text
+from llmtester.views.fit import columns, fitted
 from llmtester.views.numbers import number, quantity
 
 from . import summaries
@@ -22,14 +25,14 @@ ALL = [summaries.summary, summaries.empty, summaries.interrupted, summaries.pois
 
 @pytest.mark.parametrize("make", ALL)
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_the_summary_fits_its_width_and_hides_nothing(make, width):
+def test_the_summary_fits_its_width_and_hides_nothing(make: Callable[[], Summary], width: int) -> None:
     """No line is wider than the terminal, and no character can move a cursor."""
     for line in text.summary_lines(make(), width):
-        assert text.columns(line) <= width
+        assert columns(line) <= width
         assert printable(line, 1000) == line
 
 
-def test_the_answer_comes_first_and_ties_are_named():
+def test_the_answer_comes_first_and_ties_are_named() -> None:
     """A person who reads one line gets the answer; the table marks winner and tie."""
     lines = text.summary_lines(summaries.summary(), 80)
     assert lines[0] == "For chat on this machine, use Qwen3-4B-Instruct at Q4_K_M."
@@ -37,20 +40,20 @@ def test_the_answer_comes_first_and_ties_are_named():
     assert any("49 of 60 cells" in line for line in lines)
 
 
-def test_a_run_without_result_says_so():
+def test_a_run_without_result_says_so() -> None:
     """Nothing measured is said in words, not shown as an empty table."""
     lines = text.summary_lines(summaries.empty(), 80)
     assert lines[0] == "Nothing was measured, so there is no recommendation."
 
 
-def test_ascii_terminals_get_ascii():
+def test_ascii_terminals_get_ascii() -> None:
     """A pipe with a small encoding never raises and never shows a replacement for our own marks."""
     for line in text.summary_lines(summaries.summary(), 100, ascii_only=True):
         assert line.isascii()
         assert "?" not in line
 
 
-def test_the_console_shows_text_as_text_and_files_last():
+def test_the_console_shows_text_as_text_and_files_last() -> None:
     """Rich markup in a name is shown, not obeyed, and the last line is where the report is."""
     sink = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     console = Console(file=sink, width=100, force_terminal=False, color_system=None)
@@ -65,11 +68,11 @@ def test_the_console_shows_text_as_text_and_files_last():
 
 @given(st.text(max_size=60), st.integers(1, 40))
 @settings(max_examples=200)
-def test_a_fitted_text_fits(content, width):
+def test_a_fitted_text_fits(content: str, width: int) -> None:
     """Cutting respects the width that wide characters take, and leaves short texts alone."""
-    shown = text.fitted(content, width)
-    assert text.columns(shown) <= width
-    assert shown == content or text.columns(content) > width
+    shown = fitted(content, width)
+    assert columns(shown) <= width
+    assert shown == content or columns(content) > width
 
 
 @pytest.mark.parametrize(
@@ -87,12 +90,12 @@ def test_a_fitted_text_fits(content, width):
         (1e7, "10,000,000"),
     ],
 )
-def test_numbers_are_short_and_without_exponents(value, shown):
+def test_numbers_are_short_and_without_exponents(value: float, shown: str) -> None:
     """Three digits are enough for people; the files keep the rest."""
     assert number(value) == shown
 
 
-def test_bytes_are_scaled():
+def test_bytes_are_scaled() -> None:
     """A size is shown in the unit that fits it."""
     assert quantity(1_448_650_000, "bytes") == "1.4 GB"
     assert quantity(26.5, "tok/s") == "26.5 tok/s"
@@ -117,7 +120,7 @@ def log(stream: list[events.Event]) -> list[str]:
     return [line for line in lines if line is not None]
 
 
-def test_the_plain_log_tells_a_run_line_by_line():
+def test_the_plain_log_tells_a_run_line_by_line() -> None:
     """One line a trial, with place, figures and reasons; quiet events say nothing."""
     cell, skipped, second = a_cell(), a_cell("Huge"), 1_000_000_000
     plan = Plan((cell,), (Skip(skipped, "needs 90 GB"),), expected_s=120)
@@ -158,10 +161,10 @@ def test_the_plain_log_tells_a_run_line_by_line():
 
 
 @pytest.mark.parametrize("poison", summaries.POISON)
-def test_the_plain_log_stays_one_safe_line(poison):
+def test_the_plain_log_stays_one_safe_line(poison: str) -> None:
     """A hostile name cannot break a line or send a terminal a command."""
     cell = a_cell(poison, poison)
-    stream = [
+    stream: list[events.Event] = [
         events.RunStarted(0, records.Instant(0, 0), poison, Plan((cell,)), a_machine(), {}, poison),
         events.TrialStarted(1, cell.key, 0),
         events.TrialEnded(2, cell.key, 0),

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal, TypeAlias
 
@@ -87,7 +88,13 @@ class Target:
 
     @property
     def _identity(self) -> str:
-        return digest([self.engine, self.model.fingerprint, self.model.path, asdict(self.settings)])
+        return _target_digest(self.engine, self.model.fingerprint, self.model.path, self.settings)
+
+
+@lru_cache(maxsize=4096)
+def _target_digest(engine: str, fingerprint: str, path: str, settings: ServerSettings) -> str:
+    """Remembered, because folding a journal asks for the key of a target at every pulse."""
+    return digest([engine, fingerprint, path, asdict(settings)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from llmtester.analysis import findings, progress, ratings
@@ -25,7 +25,7 @@ from llmtester.domain.events import (
     TrialStarted,
 )
 from llmtester.domain.records import Absent
-from llmtester.domain.work import Cell, Plan, Target
+from llmtester.domain.work import Cell, Plan
 
 LensOf: TypeAlias = Callable[[Plan], Lens]
 
@@ -53,6 +53,37 @@ class Square:
     speed_tok_per_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each target stands: computed once, because keys are digests and a frame has no time for those.
+
+    ``rows`` maps (model name, number of the row of that model) to quantization to target key; a model that is run with
+    several settings has several rows. ``quantizations`` go from few to many bits. ``cells`` maps a target key to its
+    cells, ``target`` a cell key to its target.
+    """
+
+    rows: dict[tuple[str, int], dict[str, str]]
+    quantizations: tuple[str, ...]
+    cells: dict[str, list[str]]
+    target: dict[str, str]
+
+
+def _layout(cells: Iterable[Cell]) -> Layout:
+    layout = Layout({}, (), {}, {})
+    weight: dict[str, float] = {}
+    for cell in cells:
+        key, model = cell.target.key, cell.target.model
+        layout.target[cell.key] = key
+        if key not in layout.cells:
+            turn = 0
+            while model.quantization in layout.rows.setdefault((model.name, turn), {}):
+                turn += 1
+            layout.rows[model.name, turn][model.quantization] = key
+            weight.setdefault(model.quantization, model.bits_per_weight or 0.0)
+        layout.cells.setdefault(key, []).append(cell.key)
+    return replace(layout, quantizations=tuple(sorted(weight, key=lambda name: (weight[name], name))))
+
+
 class Board:
     """Events in, what to draw out. ``apply`` costs the same however long the run is."""
 
@@ -63,16 +94,20 @@ class Board:
         self.waits_ms: deque[float] = deque(maxlen=CURVE_LENGTH)
         self.temperatures_c: deque[float] = deque(maxlen=CURVE_LENGTH)
         self.findings: deque[Finding] = deque(maxlen=FINDINGS_KEPT)
+        self.layout = _layout(())
         self._lens_of = lens_of
         self._lens = lens_of(Plan(()))
         self._last_pulse: Pulse | None = None
         self._cell = ""
+        self._planned: list[tuple[str, int]] = []
 
     def apply(self, event: Event) -> None:
         """Fold one event in, in the order of the journal."""
         self.state.apply(event)
         if isinstance(event, RunStarted):
             self._lens = self._lens_of(event.plan)
+            self.layout = _layout(cell.cell for cell in self.state.cells.values())
+            self._planned = [(cell.key, cell.load.min_trials) for cell in event.plan.cells]
         if isinstance(event, (RunStarted, RunResumed)):
             self._judge(self.state.cells.values())
         elif isinstance(event, TrialStarted):
@@ -84,7 +119,7 @@ class Board:
         elif isinstance(event, CellSkipped):
             self._judge([self.state.cells[event.cell]])
         elif isinstance(event, TargetFailed):
-            self._judge(cell for cell in self.state.cells.values() if cell.cell.target.key == event.target)
+            self._judge(self.state.cells[key] for key in self.layout.cells.get(event.target, ()))
 
     @property
     def running(self) -> Cell | None:
@@ -93,9 +128,9 @@ class Board:
         return self.state.cells[running.cell].cell if running else None
 
     @property
-    def targets(self) -> tuple[Target, ...]:
-        """Every target, those that the plan leaves out included, in plan order."""
-        return tuple(dict.fromkeys(cell.cell.target for cell in self.state.cells.values()))
+    def active_target(self) -> str | None:
+        """The key of the target whose cell is measured at this moment."""
+        return self.layout.target[self.state.running.cell] if self.state.running else None
 
     def counts(self) -> Counter[str]:
         """How many cells have which status."""
@@ -103,17 +138,13 @@ class Board:
 
     def share(self) -> float:
         """The part of the planned cells that is over, in 0..1; a begun cell counts by its trials."""
-        planned = self.state.plan.cells
-        if not planned:
+        if not self._planned:
             return 1.0 if self.state.ended else 0.0
         done = 0.0
-        for cell in planned:
-            if self.squares[cell.key].status.over:
-                done += 1.0
-            else:
-                trials = len(self.state.cells[cell.key].trials)
-                done += min(trials / max(cell.load.min_trials, trials + 1), 1.0)
-        return done / len(planned)
+        for key, least in self._planned:
+            trials = len(self.state.cells[key].trials)
+            done += 1.0 if self.squares[key].status.over else trials / max(least, trials + 1)
+        return done / len(self._planned)
 
     def time_left_s(self) -> tuple[float, float] | None:
         """From the shorter to the longer guess: by the plan's own expectation, and by the pace so far.

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from llmtester.analysis.summary import Rating
 from llmtester.domain.text import human_duration, printable
-from llmtester.domain.work import Target
 from llmtester.views import panels
 from llmtester.views.board import Board, Square
 from llmtester.views.fit import columns, fitted, padded
@@ -92,37 +91,33 @@ def _left(board: Board) -> str:
 
 def _grid(board: Board, width: int, room: int, glyphs: Glyphs) -> list[Line]:
     """Models down, quantizations across; the part around the running target where it is too large."""
-    rows: dict[tuple[str, int], dict[str, Target]] = {}
-    weight: dict[str, float] = {}
-    for target in board.targets:
-        turn = 0
-        while target.model.quantization in rows.setdefault((target.model.name, turn), {}):
-            turn += 1
-        rows[target.model.name, turn][target.model.quantization] = target
-        weight.setdefault(target.model.quantization, target.model.bits_per_weight or 0.0)
-    if not rows:
+    layout, running = board.layout, board.running
+    if not layout.rows:
         return [(Span("Waiting for the plan.", "muted"),)]
-    running = board.running
-    quantizations = sorted(weight, key=lambda name: (weight[name], name))
     shown_columns = _around(
-        quantizations, running.target.model.quantization if running else None, (width - NAME_WIDTH) // SQUARE_WIDTH
+        layout.quantizations,
+        running.target.model.quantization if running else None,
+        (width - NAME_WIDTH) // SQUARE_WIDTH,
     )
-    names = list(rows)
-    here = next((name for name in names if running and running.target in rows[name].values()), None)
+    names = list(layout.rows)
+    active = board.active_target
+    here = next((name for name in names if active in layout.rows[name].values()), None)
     shown_rows = _around(names, here, max(room - 2, 3))
     head = padded("", NAME_WIDTH) + "".join(
         padded(fitted(printable(name, 40), SQUARE_WIDTH - 1, glyphs.ellipsis), SQUARE_WIDTH) for name in shown_columns
     )
     lines: list[Line] = [(Span(head, "muted"),)]
-    cells = _cells_of(board)
     for name in shown_rows:
         label = printable(name[0], 200) + (f" ({name[1] + 1})" if name[1] else "")
         label = padded(fitted(label, NAME_WIDTH - 2, glyphs.ellipsis), NAME_WIDTH)
-        squares = [_square(board, cells, rows[name].get(column), glyphs) for column in shown_columns]
+        squares = [_square(board, layout.rows[name].get(column), glyphs) for column in shown_columns]
         lines.append((Span(label, "verdict" if name == here else "plain"), *squares))
     hidden = [
         f"{len(everything) - len(shown)} more {word}"
-        for everything, shown, word in ((names, shown_rows, "models"), (quantizations, shown_columns, "quantizations"))
+        for everything, shown, word in (
+            (names, shown_rows, "models"),
+            (layout.quantizations, shown_columns, "quantizations"),
+        )
         if len(everything) > len(shown)
     ]
     return [*lines, _legend(width, hidden, glyphs)]
@@ -138,21 +133,13 @@ def _around(names: Sequence[T], here: T | None, count: int) -> list[T]:
     return list(names[first : first + count])
 
 
-def _cells_of(board: Board) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for key, cell in board.state.cells.items():
-        found.setdefault(cell.cell.target.key, []).append(key)
-    return found
-
-
-def _square(board: Board, cells: dict[str, list[str]], target: Target | None, glyphs: Glyphs) -> Span:
+def _square(board: Board, target: str | None, glyphs: Glyphs) -> Span:
     """All cells of one target in one square: running, else the worst rating and the first speed, else why not."""
     if target is None:
         return Span(" " * SQUARE_WIDTH)
-    squares = [board.squares[key] for key in cells[target.key]]
-    running = board.running
+    squares = [board.squares[key] for key in board.layout.cells[target]]
     over = sum(square.status.over for square in squares)
-    if running and running.target == target:
+    if target == board.active_target:
         return Span(padded(f"{glyphs.running} {over}/{len(squares)}", SQUARE_WIDTH), "verdict")
     rated = [square for square in squares if square.rating in BARS]
     if rated:
