@@ -38,5 +38,5 @@ def test_text_that_is_something_else_is_refused() -> None:
     """A later format or plain text is an error, not an empty list."""
     assert unpack("") == ()
     for text in ("hello", "AgAAAAA=", "ü"):
-        with pytest.raises(ValueError, match="log-probabilities|ASCII"):
+        with pytest.raises(ValueError, match=r"log-probabilities|ASCII"):
             unpack(text)

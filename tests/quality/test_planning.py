@@ -43,8 +43,8 @@ class Comparing(BaseProfile):
 
 def planned(models: Sequence[ModelRef], refused: Sequence[str] = ()) -> Plan:
     profiles = {"interactive": InteractiveProfile(), "quality": Comparing()}
-    wanted = planner.Wanted("fake", models, profiles, ServerSettings(), 1, Hardware(2))
-    return planner.plan(wanted, lambda one, settings: "too big" if one.quantization in refused else None)
+    wanted = planner.Wanted("fake", models, profiles, ServerSettings(), 1, Hardware(2, 10**12))
+    return planner.plan(wanted, lambda one, settings: 10**13 if one.quantization in refused else None)
 
 
 def variants(*quants: str, name: str = "tiny") -> list[ModelRef]:
@@ -82,7 +82,7 @@ def run(*scripts: str) -> World:
     world = World()
     world.profiles = {"quality": Comparing()}
     refs = world.engine.catalogue(scripts)
-    wanted = planner.Wanted("fake", refs, world.profiles, ServerSettings(), 1, Hardware(2))
+    wanted = planner.Wanted("fake", refs, world.profiles, ServerSettings(), 1, Hardware(2, 10**12))
     state = world.start(planner.plan(wanted, lambda one, settings: None))
     asyncio.run(world.runner(state).run())
     world.summary = summarise(state, Lens({"quality": ()}, {}))  # type: ignore[attr-defined]  # read by the tests below

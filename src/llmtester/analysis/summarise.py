@@ -123,11 +123,17 @@ def _target(state: RunState, target: Target, cells: Sequence[CellSummary]) -> Ta
             if known.memory_peak_bytes is None
             else Estimate(float(known.memory_peak_bytes), None, None, known.launch)
         ),
+        memory_expected_bytes=_expected(state, target),
         failure=failure.message if failure else "",
         failure_fix=failure.fix if failure else "",
         log_tail=failure.log_tail if failure else (),
         rating=ratings.worst(own),
     )
+
+
+def _expected(state: RunState, target: Target) -> Measured:
+    need_bytes = state.plan.memory_need_bytes.get(target.key)
+    return Absent("no estimate was made") if need_bytes is None else Estimate(float(need_bytes), None, None, 0)
 
 
 def _loads(loads_s: Sequence[float]) -> Measured:

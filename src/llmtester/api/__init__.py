@@ -9,7 +9,7 @@ This is the composition root: the only place that knows engines, host, store, pr
 Every function raises ``LlmtesterError`` with what happened, why, and the fix.
 """
 
-from llmtester.api.models import Serving, pull, serve
+from llmtester.api.models import ServeWish, Serving, pull, serve
 from llmtester.api.planning import choose_engine, model_manager, plan
 from llmtester.api.reporting import find_run, plain_log, plan_lines, report, show, summary, watch
 from llmtester.api.running import Observer, RunResult, resume, run
@@ -21,6 +21,7 @@ __all__ = [
     "Observer",
     "RunFolder",
     "RunResult",
+    "ServeWish",
     "Serving",
     "choose_engine",
     "find_run",

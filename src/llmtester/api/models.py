@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from platformdirs import user_state_path
 
 from llmtester import plugins
-from llmtester.api.planning import choose_engine, model_manager, plan
-from llmtester.domain.errors import ConfigurationError
+from llmtester.api.planning import model_manager, plan, profiles_of
+from llmtester.api.reporting import find_run, summary
+from llmtester.domain.errors import ConfigurationError, NothingToDo
 from llmtester.domain.ports import Engine
 from llmtester.domain.work import ModelRef, Target
+from llmtester.models.fit import Fit
 from llmtester.settings import Loaded, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -50,18 +52,34 @@ class Serving:
     command: str
 
 
-def serve(loaded: Loaded, ready: Callable[[Serving], None], *, port: int | None = None) -> None:
-    """Serve the one model that ``models.include`` names, on 127.0.0.1, until Ctrl-C (or SIGTERM, SIGHUP).
+@dataclass(frozen=True, slots=True)
+class ServeWish:
+    """What to serve: the model that ``models.include`` names, or what run ``from_run`` recommends.
 
-    ``ready`` is called once. Raises ``ConfigurationError`` if the names match several models, ``EngineError`` if the
-    server does not start or the port is taken.
+    ``profile`` takes the context and slots that this profile needs; ``port`` is a port instead of a free one.
+    """
+
+    from_run: str | None = None
+    profile: str | None = None
+    port: int | None = None
+
+
+def serve(loaded: Loaded, ready: Callable[[Serving], None], wish: ServeWish | None = None) -> None:
+    """Serve one model on 127.0.0.1 until Ctrl-C (or SIGTERM, SIGHUP). ``ready`` is called once.
+
+    Unless settings or a profile say otherwise, the context is the largest that this machine holds, up to what the model
+    was trained for. Raises ``ConfigurationError`` if the names match several models, ``NothingToDo`` if the run
+    recommends none, ``EngineError`` if the server does not start or the port is taken.
     """
     from llmtester.host.interrupts import run_until_stopped
 
-    target = _only_target(plan(loaded).targets)
-    name, _ = choose_engine(loaded.settings)
-    options = replace(loaded.settings.engine_options(folder=user_state_path("llmtester")), port=port)
-    engine: Engine = plugins.load("engine", name)(options)
+    wish = wish or ServeWish()
+    if wish.from_run:
+        target = _recommended(loaded.settings, wish.from_run)
+    else:
+        target = _fitted(loaded, _only_target(plan(loaded).targets), wish.profile)
+    options = replace(loaded.settings.engine_options(folder=user_state_path("llmtester")), port=wish.port)
+    engine: Engine = plugins.load("engine", target.engine)(options)
     stopping = asyncio.Event()
 
     async def until_stopped() -> None:
@@ -69,13 +87,44 @@ def serve(loaded: Loaded, ready: Callable[[Serving], None], *, port: int | None 
             async with engine.open(target, Path(logs)) as session:
                 address = session.address
                 if address is None:
-                    raise ConfigurationError(f"The engine {name} cannot serve other programs", fix="--engine embedded")
+                    raise ConfigurationError(
+                        f"The engine {target.engine} cannot serve other programs", fix="use --engine embedded"
+                    )
                 url = f"{address.url}/v1"
                 command = shlex.join(session.facts.command)
-                ready(Serving(target.model.label, name, url, _example(url, address.api_key), command))
+                ready(Serving(target.model.label, target.engine, url, _example(url, address.api_key), command))
                 await stopping.wait()
 
     run_until_stopped(until_stopped, lambda reason: stopping.set())
+
+
+def _recommended(settings: Settings, run: str) -> Target:
+    """The target that the run recommends first. Raises ``NothingToDo`` if it recommends none."""
+    folder = find_run(settings, run)
+    said = summary(folder, settings)
+    winners = [advice.winner for advice in said.advice if advice.winner]
+    targets = {target.key: Target(target.engine, target.model, target.settings) for target in said.targets}
+    if not winners:
+        raise NothingToDo(f"The run {folder.run_id} recommends no model", fix="name one: llmtester serve MODEL")
+    return targets[winners[0]]
+
+
+def _fitted(loaded: Loaded, target: Target, profile: str | None) -> Target:
+    """The target with the context and slots of a profile, or with the largest context that fits."""
+    if profile:
+        loads = profiles_of(loaded.settings, [profile])[profile].loads(target.model.context_tok)
+        context_tok = max(load.prompt_tok + load.output_tok for load in loads)
+        slots = max(load.concurrency for load in loads)
+        return replace(target, settings=replace(target.settings, context_tok=context_tok, slots=slots))
+    if loaded.origins["server.context_tok"] != "default" or target.model.context_tok is None:
+        return target
+    manager = model_manager(loaded.settings)
+    facts = {model.ref.fingerprint: model.facts for model in manager.scan().models}.get(target.model.fingerprint)
+    room = manager.fit(facts, target.settings) if facts else None
+    if not isinstance(room, Fit) or not room.largest_context_tok:
+        return target
+    context_tok = min(target.model.context_tok, room.largest_context_tok)
+    return replace(target, settings=replace(target.settings, context_tok=context_tok))
 
 
 def _only_target(targets: tuple[Target, ...]) -> Target:

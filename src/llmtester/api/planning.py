@@ -36,10 +36,13 @@ def plan(loaded: Loaded) -> Plan:
         profiles=profiles_of(settings, settings.profiles.enabled),
         server=settings.server.as_server_settings(),
         seed=settings.run.seed,
-        hardware=Hardware(cores_count=min(machine.physical_cores, machine.cpu_limit_cores)),
+        hardware=Hardware(
+            cores_count=min(machine.physical_cores, machine.cpu_limit_cores),
+            memory_bytes=min(machine.memory_bytes, machine.memory_limit_bytes),
+        ),
         notes=chosen.notes,
     )
-    return planner.plan(wanted, _memory_check(settings, engine, machine))
+    return planner.plan(wanted, _memory_need(settings, engine))
 
 
 def model_manager(settings: Settings) -> ModelManager:
@@ -104,19 +107,15 @@ def _choose_models(settings: Settings, engine: Engine) -> selection.Selection:
     return replace(chosen, notes=chosen.notes + unusable)
 
 
-def _memory_check(settings: Settings, engine: Engine, machine: Machine) -> planner.DoesNotFit:
-    """Why a model does not fit into this machine. An engine with models of its own decides that by itself."""
+def _memory_need(settings: Settings, engine: Engine) -> planner.NeedBytes:
+    """The estimate for a file of this machine; an engine with models of its own decides by itself what it can hold."""
     if engine.catalogue(()) is not None:
         return lambda model, server: None
-    from llmtester.models.memory import estimate
+    manager = model_manager(settings)
+    facts = {model.ref.fingerprint: model.facts for model in manager.scan().models}
 
-    facts = {model.ref.fingerprint: model.facts for model in model_manager(settings).scan().models}
-    limit_bytes = min(machine.memory_bytes, machine.memory_limit_bytes)
+    def need_bytes(model: ModelRef, server: ServerSettings) -> int | None:
+        need = manager.need(facts[model.fingerprint], server)
+        return None if isinstance(need, Absent) else need.total_bytes
 
-    def does_not_fit(model: ModelRef, server: ServerSettings) -> str | None:
-        need = estimate(facts[model.fingerprint], server)
-        if isinstance(need, Absent) or need.total_bytes <= limit_bytes:
-            return None
-        return f"it needs {need.total_bytes / 1e9:.1f} GB and this machine has {limit_bytes / 1e9:.1f} GB"
-
-    return does_not_fit
+    return need_bytes

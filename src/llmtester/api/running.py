@@ -145,7 +145,21 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
         async with canary:
             return await runner.run()
 
-    return run_until_stopped(measure, runner.stop)
+    ended = run_until_stopped(measure, runner.stop)
+    _learn(state, bench)
+    return ended
+
+
+def _learn(state: RunState, bench: _Bench) -> None:
+    """Correct the memory estimates of this machine with what the servers of this run reported."""
+    if bench.engine.catalogue(()) is not None:
+        return
+    manager = model_manager(bench.settings)
+    facts = {model.ref.fingerprint: model.facts for model in manager.scan().models}
+    for target in state.plan.targets:
+        started = state.targets[target.key].facts
+        if started and target.model.fingerprint in facts:
+            manager.learn(facts[target.model.fingerprint], target.settings, started.buffers)
 
 
 def _result(folder: RunFolder, ended: RunEnded, settings: Settings) -> RunResult:

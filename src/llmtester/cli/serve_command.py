@@ -8,10 +8,19 @@ from typing import Annotated
 import typer
 
 from llmtester.cli.console import say
+from llmtester.domain.errors import ConfigurationError
 
 
 def serve(
-    model: Annotated[str, typer.Argument(help="A model by name, name:quantization or pattern.", metavar="MODEL")],
+    model: Annotated[
+        str | None, typer.Argument(help="A model by name, name:quantization or pattern.", metavar="[MODEL]")
+    ] = None,
+    from_run: Annotated[
+        str | None, typer.Option("--from", help="Serve what this run recommends: latest, id or folder.", metavar="RUN")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="With the context that this profile needs.", metavar="NAME")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
     engine: Annotated[str | None, typer.Option(help="auto, embedded, llama-server ...", metavar="NAME")] = None,
     port: Annotated[
@@ -24,19 +33,26 @@ def serve(
     \b
     llmtester serve SmolLM2-135M-Instruct
     llmtester serve 'qwen*:Q4_K_M' --set server.context_tok=8192
+    llmtester serve --from latest
     """
     from llmtester import api
     from llmtester.settings import assignments
 
-    flags = {"models.include": [model], "engine.name": engine, **assignments(assign or [])}
+    if (model is None) == (from_run is None):
+        raise ConfigurationError(
+            "Which model?",
+            why="name a model or a run, and not both",
+            fix="llmtester serve MODEL, or serve --from latest",
+        )
+    flags = {"models.include": [model] if model else None, "engine.name": engine, **assignments(assign or [])}
     loaded = api.load_settings(config, flags)
 
-    def ready(address: api.Serving) -> None:
-        typer.echo(address.url)
-        say(f"Serving {address.label} with {address.engine} at {address.url}; stop with Ctrl-C.")
+    def ready(serving: api.Serving) -> None:
+        typer.echo(serving.url)
+        say(f"Serving {serving.label} with {serving.engine} at {serving.url}; stop with Ctrl-C.")
         say("Try it:")
-        say(f"  {address.example}")
+        say(f"  {serving.example}")
         say("The same server without llmtester:")
-        say(f"  {address.command}")
+        say(f"  {serving.command}")
 
-    api.serve(loaded, ready, port=port)
+    api.serve(loaded, ready, api.ServeWish(from_run, profile, port))

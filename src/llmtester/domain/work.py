@@ -148,13 +148,17 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that a run will do, in order. Two equal requests give two plans with equal digests."""
+    """Everything that a run will do, in order. Two equal requests give two plans with equal digests.
+
+    ``memory_need_bytes`` is what each target (by key) is expected to take, where that could be estimated.
+    """
 
     cells: tuple[Cell, ...]
     skips: tuple[Skip, ...] = ()
     notes: tuple[str, ...] = ()
     seed: int = 1
     expected_s: float | None = None
+    memory_need_bytes: dict[str, int] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:

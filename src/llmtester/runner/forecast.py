@@ -29,9 +29,10 @@ EXPECTED_TRIALS_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What the guess rests on."""
+    """What the machine offers: cores that may be used, and memory that programs may use."""
 
     cores_count: float
+    memory_bytes: int
 
 
 def expected_s(cells: Sequence[Cell], hardware: Hardware) -> float:

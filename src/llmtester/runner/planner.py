@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from llmtester.domain.errors import NothingToDo
 from llmtester.domain.ports import Profile
+from llmtester.domain.text import human_bytes
 from llmtester.domain.work import Cell, ModelRef, Plan, ServerSettings, Skip, Target
 from llmtester.runner import forecast
 from llmtester.runner.forecast import Hardware
 
-DoesNotFit = Callable[[ModelRef, ServerSettings], str | None]
-"""Why a target cannot run on this machine, in words, or ``None``."""
+NeedBytes = Callable[[ModelRef, ServerSettings], int | None]
+"""The memory that a target will take, or ``None`` if that cannot be estimated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Wanted:
     notes: tuple[str, ...] = ()
 
 
-def plan(wanted: Wanted, does_not_fit: DoesNotFit) -> Plan:
+def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
     """Every cell that can run, in order, and every one that cannot, with the reason.
 
     Cells of one target are neighbours, so that each target needs one start. Raises ``NothingToDo`` if no cell is left
@@ -37,7 +38,8 @@ def plan(wanted: Wanted, does_not_fit: DoesNotFit) -> Plan:
     cells: list[Cell] = []
     skips: list[Skip] = []
     targets = [Target(wanted.engine, model, _settings_for(model, wanted.server)) for model in wanted.models]
-    reasons = {target.key: does_not_fit(target.model, target.settings) for target in targets}
+    needs = {target.key: need_bytes(target.model, target.settings) for target in targets}
+    reasons = {key: _too_large(need, wanted.hardware.memory_bytes) for key, need in needs.items()}
     compares = any(profile.compares for profile in wanted.profiles.values())
     references = _references([target for target in targets if not reasons[target.key]]) if compares else {}
     for target in _references_first(targets, references):
@@ -65,7 +67,14 @@ def plan(wanted: Wanted, does_not_fit: DoesNotFit) -> Plan:
         notes=wanted.notes,
         seed=wanted.seed,
         expected_s=forecast.expected_s(cells, wanted.hardware),
+        memory_need_bytes={key: need for key, need in needs.items() if need is not None},
     )
+
+
+def _too_large(need_bytes: int | None, memory_bytes: int) -> str | None:
+    if need_bytes is None or need_bytes <= memory_bytes:
+        return None
+    return f"it needs {human_bytes(need_bytes)} and this machine has {human_bytes(memory_bytes)}"
 
 
 def _references(targets: Sequence[Target]) -> dict[str, Target]:

@@ -67,8 +67,8 @@ def nearest(name: str) -> str | None:
 def from_text(name: Name, text: str) -> Any:
     """What ``text`` from the environment or the command line means for a setting.
 
-    Lists are separated by commas, with or without the brackets of YAML; ``null`` empties a setting that may be empty; numbers and truth values read as in
-    YAML. What does not fit stays text, so that validation refuses it with its name.
+    Lists are separated by commas, with or without the brackets of YAML; ``null`` empties a setting that may be empty;
+    numbers and truth values read as in YAML. What does not fit stays text, so that validation refuses it with its name.
     """
     found = set(kinds(info_of(name).annotation))
     if text.strip() in {"null", "~"} and type(None) in found:
