@@ -86,7 +86,7 @@ def _busy_machine(evidence: Evidence) -> str | None:
 def _client_lag(evidence: Evidence) -> str | None:
     lags = [reading.loop_lag_ns for reading in evidence.target.readings if reading.loop_lag_ns is not None]
     worst_ns = max(lags, default=0)
-    return f"llmtester itself was up to {worst_ns / 1e6:.0f} ms late" if worst_ns > LOOP_LAG_NS else None
+    return f"the measuring process itself was up to {worst_ns / 1e6:.0f} ms late" if worst_ns > LOOP_LAG_NS else None
 
 
 def _swapping(evidence: Evidence) -> str | None:
@@ -115,7 +115,7 @@ CHECKS: tuple[tuple[str, Severity, Callable[[Evidence], str | None], str], ...] 
     ("failed_requests", "warning", _failed_requests, "read the server's log in the run folder"),
     ("too_few_trials", "note", _too_few_trials, "raise profiles.interactive.max_trials, or quiet the machine"),
     ("busy_machine", "warning", _busy_machine, "close other programs and run again"),
-    ("client_lag", "note", _client_lag, "run with --display plain on a quiet machine"),
+    ("client_lag", "note", _client_lag, "close other programs; time stamps may be off by that much"),
     ("swapping", "severe", _swapping, "choose a smaller quantization or a shorter context"),
     ("no_template", "warning", _no_template, "use an instruction-tuned file of this model"),
     ("estimated_tokens", "warning", _estimated_tokens, "use an engine that reports usage"),
