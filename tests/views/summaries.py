@@ -312,6 +312,15 @@ def interrupted(base: Summary | None = None) -> Summary:
     return replace(whole, outcome="interrupted", cells=whole.cells[:half] + rest)
 
 
+def long_names() -> Summary:
+    """One model whose name is a single long word, in the verdict too."""
+    whole = summary(1, 1, 3)
+    target, name = whole.targets[0], "SmolLM2-1.7B-Instruct-v0.3"
+    named = replace(target, model=replace(target.model, name=name))
+    advice = replace(whole.advice[0], verdict=f"Use {name} Q4_K_M for chat: it is good here.")
+    return replace(whole, targets=(named,), advice=(advice,))
+
+
 def empty() -> Summary:
     """A run in which nothing was planned or measured."""
     return replace(summary(1, 1, 1), targets=(), cells=(), advice=(), findings=(), notes=(), outcome="unfinished")

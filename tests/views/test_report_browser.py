@@ -158,7 +158,7 @@ def test_the_theme_follows_the_system_until_the_reader_chooses(opened: Open, sch
 
 
 @pytest.mark.parametrize("width", [360, 768, 1440, 2560])
-@pytest.mark.parametrize("make", [summaries.summary, summaries.poisoned])
+@pytest.mark.parametrize("make", [summaries.summary, summaries.long_names, summaries.poisoned])
 def test_the_page_never_scrolls_sideways(opened: Open, make: Callable[[], Summary], width: int) -> None:
     """From phone to wall screen only tables scroll, inside their own frame."""
     shown = opened(make(), width=width)

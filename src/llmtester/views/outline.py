@@ -97,11 +97,10 @@ class Outline:
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:
-        """Every distinct profile and load, the one that the main advice rests on first."""
+        """Every distinct profile and load, the one that limits the main advice first."""
         found = dict.fromkeys(question_of(cell) for cell in self.summary.cells)
         if self.main:
-            basis = [question_of(self.cells[key]) for key in self.main.cells if key in self.cells]
-            found = dict.fromkeys([*basis, *found])
+            found = dict.fromkeys([*(question_of(cell) for cell in self.basis(self.main)), *found])
         return tuple(found)
 
     @cached_property
@@ -117,6 +116,11 @@ class Outline:
     def estimate(self, cell: CellSummary, metric: str) -> Estimate | None:
         value = cell.metrics.get(metric)
         return value if isinstance(value, Estimate) else None
+
+    def basis(self, advice: Advice) -> list[CellSummary]:
+        """The cells that an advice rests on, the worst rated first, because that one limits the use."""
+        known = [self.cells[key] for key in advice.cells if key in self.cells]
+        return sorted(known, key=lambda cell: RATING_RANK[cell.rating] or len(RATING_RANK))
 
     def standing(self, target: str, advice: Advice | None = None) -> str:
         """``winner``, ``tie`` or an empty string: what ``advice`` (else the main one) says about a target."""

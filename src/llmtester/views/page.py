@@ -45,6 +45,7 @@ class Card:
     ties: tuple[str, ...]
     rating: str
     figures: tuple[KeyFigure, ...]
+    measured_with: str
     meaning: str
 
 
@@ -55,7 +56,7 @@ def cards(outline: Outline) -> tuple[Card, ...]:
 
 
 def _card(outline: Outline, advice: Advice, numbers: dict[str, int]) -> Card:
-    basis = [outline.cells[key] for key in advice.cells if key in outline.cells]
+    basis = outline.basis(advice)
     target = outline.targets.get(advice.winner or (basis[0].target if basis else ""))
     meaning = basis[0].meaning if basis else ""
     return Card(
@@ -68,6 +69,7 @@ def _card(outline: Outline, advice: Advice, numbers: dict[str, int]) -> Card:
         ties=tuple(outline.labels.get(key, key) for key in advice.ties),
         rating=target.rating.value if target else Rating.NOT_RATED.value,
         figures=tuple(_key_figures(outline, basis[0], target)) if basis else (),
+        measured_with=question_of(basis[0]).explained if basis else "",
         meaning=meaning,
     )
 

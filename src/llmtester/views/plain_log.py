@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmtester.analysis.metrics import METRICS
 from llmtester.domain.events import (
     CellSkipped,
     Event,
@@ -19,7 +20,7 @@ from llmtester.domain.events import (
     TrialEnded,
     TrialStarted,
 )
-from llmtester.domain.records import Sample
+from llmtester.domain.records import Absent, Sample
 from llmtester.domain.text import human_bytes, human_duration, printable
 from llmtester.domain.work import Cell
 from llmtester.views.numbers import number
@@ -142,18 +143,14 @@ def _cell(key: str, state: PlainState) -> str:
 
 
 def _outcome(samples: list[Sample]) -> str:
-    """What the requests of a trial did; the exact metrics are computed by the report."""
-    good = [sample for sample in samples if sample.ok and sample.arrivals_ns]
+    """What the requests of a trial did, by the same metrics as the report."""
     bad = [sample for sample in samples if not sample.ok]
+    first, speed = METRICS["ttft_ms"].of_trial(samples), METRICS["decode_tok_per_s"].of_trial(samples)
     parts = []
-    if good:
-        first_ms = sorted(sample.arrivals_ns[0] for sample in good)[len(good) // 2] / 1e6
-        parts.append(f"first token {number(first_ms)} ms")
-        tokens, spent_ns = (
-            sum(s.completion_tok for s in good),
-            max(s.ended_ns for s in good) - min(s.sent_ns for s in good),
-        )
-        parts.append(f"{tokens} tokens in {human_duration(spent_ns / 1e9)}")
+    if not isinstance(first, Absent):
+        parts.append(f"first token {number(first)} ms")
+    if not isinstance(speed, Absent):
+        parts.append(f"{number(speed)} tok/s")
     if bad:
         why = bad[0].failure.value if bad[0].failure else "unknown"
         parts.append(f"{_count(len(bad), 'request')} failed ({why}: {printable(bad[0].failure_detail, 80)})")

@@ -85,6 +85,7 @@ def print_summary(summary: Summary, console: Console, files: Mapping[str, str] |
         shown = Text()
         for span in line:
             shown.append(_ascii(span.text) if ascii_only else span.text, style=STYLES[span.role])
+        shown.rstrip()
         console.print(shown, soft_wrap=True)
     for kind, path in (files or {}).items():
         label = padded(printable(kind), max(len(name) for name in files or {}) + 2)
@@ -121,7 +122,7 @@ def _wrapped(text: str, width: int, role: Role, indent: str = "") -> Iterable[Li
 
 
 def _table(outline: Outline, width: int) -> Iterable[Line]:
-    """One row a target, measured by the question that the main advice rests on."""
+    """One row a target: its rating over all loads, its figures under the load that the main advice rests on."""
     if not outline.questions:
         return
     question = outline.questions[0]
@@ -169,7 +170,9 @@ def _joined(row: Sequence[Span], widths: Sequence[int]) -> Line:
 
 def _row(outline: Outline, cell: CellSummary, metrics: Sequence[MetricInfo], spread: bool) -> list[Span]:
     mark = {"winner": "★", "tie": "≈"}.get(outline.standing(cell.target), "")
-    rating = Span(cell.rating.value, RATING_ROLES[cell.rating])
+    target = outline.targets.get(cell.target)
+    word = target.rating if target else cell.rating
+    rating = Span(word.value, RATING_ROLES[word])
     label = printable(outline.labels.get(cell.target, cell.target), 120)
     row = [Span(mark, "good"), Span(label), rating]
     for info in metrics:
@@ -178,7 +181,7 @@ def _row(outline: Outline, cell: CellSummary, metrics: Sequence[MetricInfo], spr
         if estimate and spread and interval(estimate):
             text += f" ({interval(estimate)})"
         row.append(Span(text))
-    row.append(Span(_memory(outline.targets.get(cell.target))))
+    row.append(Span(_memory(target)))
     return row
 
 
