@@ -45,9 +45,10 @@ class Candidate:
 
     @property
     def capability(self) -> tuple[float, float]:
-        """More parameters first, then more bits a weight; what a file does not say counts as least."""
+        """More parameters first, then more bits a weight. Where a file does not say, its size stands for both."""
         model = self.target.model
-        return (float(model.parameters_count or 0), round(model.bits_per_weight or 0.0, 1))
+        bits = model.bits_per_weight or 0.0
+        return (float(model.parameters_count or model.size_bytes), round(bits, 1))
 
 
 def advise(targets: Sequence[TargetSummary], cells: Sequence[CellSummary]) -> tuple[Advice, ...]:
@@ -106,11 +107,10 @@ def _why(
     if ties:
         reasons.append("The speeds of the models named are within what this run can tell apart: a tie.")
     others = [candidate for candidate in fit if candidate is not winner and candidate not in ties]
-    if others:
-        reasons.append(
-            f"{len(others)} other{'s are' if len(others) > 1 else ' is'} fast enough as well; this one is the largest "
-            "of them, and a larger file of a kind normally answers better."
-        )
+    if any(other.capability < winner.capability for other in others):
+        reasons.append("It is the largest of those that are fast enough, and a larger one normally answers better.")
+    if any(other.capability == winner.capability for other in others):
+        reasons.append("It is the fastest of its size.")
     slower = [candidate for candidate in candidates if candidate not in fit]
     if slower:
         names = ", ".join(candidate.target.model.label for candidate in slower[:3])

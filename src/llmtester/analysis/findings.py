@@ -15,6 +15,7 @@ from llmtester.analysis.state import CellState, TargetState
 from llmtester.analysis.stats import median
 from llmtester.analysis.summary import Estimate, Finding, Measured
 from llmtester.domain.records import Sample
+from llmtester.domain.text import counted
 
 BUSY_CPU_RATIO = 0.10
 """Other programs above this share of all cores, typically, and a CPU engine is no longer alone."""
@@ -70,7 +71,7 @@ def _too_few_trials(evidence: Evidence) -> str | None:
         if not isinstance(measured, Estimate) or measured.value == 0:
             continue
         if measured.low is None or measured.high is None:
-            return f"{measured.trials_count} trials are too few for an interval"
+            return f"{counted(measured.trials_count, 'trial')} cannot give an interval"
         reached = (measured.high - measured.low) / 2 / measured.value
         if reached > wanted:
             return f"after {measured.trials_count} trials the interval is ± {reached:.1%}, wider than ± {wanted:.0%}"
