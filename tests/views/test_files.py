@@ -181,3 +181,14 @@ def test_plain_words_stay_readable_in_markdown() -> None:
         assert markdown.text(ordinary) == ordinary
     assert markdown.text("# title") == "\\# title"
     assert markdown.text("1. item") == "1\\. item"
+
+
+def test_the_guide_names_what_the_files_hold() -> None:
+    """Suffixes, attribute and certainty words in `docs/reading-a-report.md` are those of the code."""
+    guide = (SCHEMA_FILE.parent / "reading-a-report.md").read_text(encoding="utf-8")
+    for name in EXPORTERS:
+        assert f"`{exporter(name).suffix}`" in guide
+    assert "_ci95_low" in columns(summaries.summary())[-2]
+    assert 'data-v="' in exporter("html").render(summaries.summary()).decode()
+    for word in ("sure", "fairly sure", "a first hint"):
+        assert f"`{word}`" in guide

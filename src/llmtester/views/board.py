@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -91,14 +91,14 @@ class Board:
         self.state = RunState()
         self.squares: dict[str, Square] = {}
         self.rates_tok_per_s: deque[float] = deque(maxlen=CURVE_LENGTH)
-        self.waits_ms: deque[float] = deque(maxlen=CURVE_LENGTH)
+        self._waits_ms: dict[str, deque[float]] = {}
         self.temperatures_c: deque[float] = deque(maxlen=CURVE_LENGTH)
         self.findings: deque[Finding] = deque(maxlen=FINDINGS_KEPT)
         self.layout = _layout(())
         self._lens_of = lens_of
         self._lens = lens_of(Plan(()))
         self._last_pulse: Pulse | None = None
-        self._cell = ""
+        self._target = ""
         self._planned: list[tuple[str, int]] = []
 
     def apply(self, event: Event) -> None:
@@ -126,6 +126,11 @@ class Board:
         """The cell that is measured at this moment."""
         running = self.state.running
         return self.state.cells[running.cell].cell if running else None
+
+    @property
+    def waits_ms(self) -> Sequence[float]:
+        """Times to the first token in the finished trials of the cell that is measured at this moment."""
+        return self._waits_ms.get(self.state.running.cell, ()) if self.state.running else ()
 
     @property
     def active_target(self) -> str | None:
@@ -160,12 +165,12 @@ class Board:
         return (min(guesses), max(guesses)) if guesses else None
 
     def _trial_started(self, event: TrialStarted) -> None:
-        """Curves belong to one cell: another one has another scale."""
+        """The curve of speeds belongs to one target: another one has another scale."""
         self._last_pulse = None
-        if event.cell != self._cell:
-            self._cell = event.cell
-            for curve in (self.rates_tok_per_s, self.waits_ms):
-                curve.clear()
+        target = self.layout.target[event.cell]
+        if target != self._target:
+            self._target = target
+            self.rates_tok_per_s.clear()
 
     def _pulse(self, event: Pulse) -> None:
         last, self._last_pulse = self._last_pulse, event
@@ -181,7 +186,7 @@ class Board:
         samples = cell.trials[-1].samples
         waited = METRICS["ttft_ms"].of_trial(samples)
         if not isinstance(waited, Absent):
-            self.waits_ms.append(waited)
+            self._waits_ms.setdefault(event.cell, deque(maxlen=CURVE_LENGTH)).append(waited)
         self._judge([cell])
         if self.squares[event.cell].status.over:
             self._doubt(cell)

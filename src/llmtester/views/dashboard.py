@@ -57,7 +57,9 @@ def _draw(events: Iterator[Event | None], console: Console, board: Board) -> Non
             if time.monotonic() - drawn_s >= (FRAME_S if event is None else BUSY_FRAME_S):
                 live.update(frame(board, console), refresh=True)
                 drawn_s = time.monotonic()
-    console.print(frame(board, console))
+    last = frame(board, console)
+    last.rstrip()
+    console.print(last)
     if not board.state.ended:
         from rich.text import Text
 

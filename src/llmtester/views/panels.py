@@ -32,14 +32,13 @@ def now(board: Board, width: int, glyphs: Glyphs) -> list[Line]:
         printable(cell.target.model.label, 120), max(width - LABEL_WIDTH - columns(asked) - 28, 16), glyphs.ellipsis
     )
     rate = board.rates_tok_per_s[-1] if board.rates_tok_per_s else None
-    written = f"{number(rate)} tok/s now" if rate is not None else "no token yet"
-    if running.arrived_count:
-        written += f", {running.arrived_count} tokens so far"
+    said = [f"{number(rate)} tok/s now"] if rate is not None else []
+    said.append(f"{running.arrived_count} tokens so far" if running.arrived_count else "no token yet")
     lines = [
         _labelled("Now", f"{label}, {asked}, {trial}"),
         _labelled(
             "writing",
-            padded(written, FIGURE_WIDTH),
+            padded(", ".join(said), FIGURE_WIDTH),
             _curve(board.rates_tok_per_s, _curve_room(width), glyphs),
         ),
     ]

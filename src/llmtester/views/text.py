@@ -31,6 +31,9 @@ __all__ = ["PlainState", "plain_line", "print_summary", "summary_lines"]
 ROWS_LIMIT = 24
 """Rows of the table: what a terminal shows at once; the report has them all."""
 
+ROOMY = 112
+"""Columns from which intervals and a third metric are shown."""
+
 HEAD_WIDTH = 12
 """Columns that the title of a figure may take before it is broken."""
 
@@ -130,7 +133,7 @@ def _table(outline: Outline, width: int) -> Iterable[Line]:
     measured = [cell for cell in cells if cell.status in ("done", "partial")]
     if not measured:
         return
-    roomy = width >= 100
+    roomy = width >= ROOMY
     metrics = [outline.metrics[name] for name in HEADLINE_METRICS if outline.metrics.get(name) in outline.shown_metrics]
     metrics = metrics[: 3 if roomy else 2 if width >= 72 else 1]
     rows = [_row(outline, cell, metrics, roomy) for cell in measured[:ROWS_LIMIT]]
