@@ -9,12 +9,17 @@ from llmtester.analysis import summary
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate
+from llmtester.domain.text import counted
 
 CRASHES_ALLOWED = 1
 """A server that dies is started once more for the same cell; a second death is the model's own fault."""
 
 HOPELESS_TRIALS = 2
 """After this many trials without one usable answer a cell has failed; more of the same tells nothing new."""
+
+UNBEARABLE_TTFT_MS = 30_000
+UNBEARABLE_DECODE_TOK_PER_S = 2
+"""Three times the limit of attention, and a third of reading speed: poor beyond doubt, whatever the interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,9 @@ def status(state: RunState, cell: CellState, headline: Sequence[str]) -> CellSta
     done = len(cell.trials)
     if done >= cell.cell.load.max_trials or (done >= cell.cell.load.min_trials and precise(cell, headline)):
         return CellStatus("done")
+    too_slow = unbearable(cell)
+    if too_slow:
+        return CellStatus("done", f"ended after {counted(done, 'trial')}: {too_slow}")
     failure = state.targets[cell.cell.target.key].load_failure
     if failure:
         return CellStatus("failed", failure.message)
@@ -46,6 +54,18 @@ def status(state: RunState, cell: CellState, headline: Sequence[str]) -> CellSta
     if done:
         return CellStatus("partial", f"{done} of at most {cell.cell.load.max_trials} trials")
     return CellStatus("pending", "not measured yet")
+
+
+def unbearable(cell: CellState) -> str | None:
+    """In words how slow the cell is, if its first trials leave no doubt that it is poor; else ``None``."""
+    if len(cell.trials) < HOPELESS_TRIALS:
+        return None
+    ttft, decode = METRICS["ttft_ms"].of_cell(cell), METRICS["decode_tok_per_s"].of_cell(cell)
+    if isinstance(ttft, Estimate) and ttft.value > UNBEARABLE_TTFT_MS:
+        return f"{ttft.value / 1e3:.0f} s to the first token"
+    if isinstance(decode, Estimate) and decode.value < UNBEARABLE_DECODE_TOK_PER_S:
+        return f"{decode.value:.1f} tok/s"
+    return None
 
 
 def precise(cell: CellState, headline: Sequence[str]) -> bool:

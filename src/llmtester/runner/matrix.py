@@ -13,6 +13,7 @@ from llmtester.domain.events import CellSkipped, Emit, Event, Pulse, RunEnded, T
 from llmtester.domain.ports import Bench, Clock, Profile, Sensors, Session
 from llmtester.domain.records import Sample
 from llmtester.domain.work import Cell, Target
+from llmtester.runner.pruning import skippable
 from llmtester.runner.schedule import Schedule
 from llmtester.runner.trial import ServerDied, Trial
 
@@ -82,6 +83,7 @@ class MatrixRunner:
                 self._emit(TargetReady(self._now_ns(), target.key, session.facts))
                 while not self._stopping() and (cell := self._schedule.next_cell(target)):
                     await self._measure(session, cell)
+                    self._prune()
         except EngineError as error:
             self._emit(
                 TargetFailed(self._now_ns(), target.key, error.failure, _cause(error), error.fix, error.log_tail)
@@ -111,6 +113,10 @@ class MatrixRunner:
             self._emit(CellSkipped(self._now_ns(), cell.key, str(reason)))
         finally:
             self._trial = None
+
+    def _prune(self) -> None:
+        for key, reason in list(skippable(self._state)):
+            self._emit(CellSkipped(self._now_ns(), key, reason))
 
     def _bench_for(self, session: Session, cell: Cell) -> Bench:
         compared_with = cell.reference or cell.target.key
