@@ -187,3 +187,9 @@ def test_findings_are_grouped_by_kind_and_the_worst_comes_first() -> None:
     groups = finding_groups(summaries.summary())
     assert [group.severity for group in groups] == ["warning", "note", "note"]
     assert [len(group.findings) for group in groups] == [1, 1, 5]
+
+
+def test_the_head_of_the_table_repeats_on_paper() -> None:
+    """Chromium does not paint a button again on the next sheet, so print dissolves the buttons in the head."""
+    printed = page_of(summaries.summary).split("@media print", 2)[-1]
+    assert ".sort{display:contents}" in printed
