@@ -67,11 +67,11 @@ def find_run(settings: Settings, name: str) -> RunFolder:
     return runs.find(settings.run.output_dir, name)
 
 
-def watch(folder: RunFolder, console: Console) -> None:
+def watch(folder: RunFolder, console: Console, settings: Settings) -> None:
     """Show a run on a terminal, live if it is being written. Returns when the run has ended or its writer is gone."""
     from llmtester.views.dashboard import follow
 
-    follow(journal.follow(folder.journal, folder.is_active), console)
+    follow(journal.follow(folder.journal, folder.is_active), console, lambda work: lens(work, settings))
 
 
 def show(said: Summary, console: Console, files: Mapping[str, str] | None = None) -> None:

@@ -11,12 +11,14 @@ from platformdirs import user_state_path
 from llmtester import __version__, plugins
 from llmtester.analysis.state import RunState
 from llmtester.analysis.summary import Summary
+from llmtester.api import logbook
+from llmtester.api.logbook import EventLog
 from llmtester.api.planning import choose_engine, model_manager, plan, profiles_of, this_machine
 from llmtester.api.reporting import report, summary
 from llmtester.domain.errors import EnvironmentNotReady, StoreError
 from llmtester.domain.events import Event, RunEnded, RunResumed, RunStarted
 from llmtester.domain.ports import Engine
-from llmtester.domain.records import Machine, Missing
+from llmtester.domain.records import Missing
 from llmtester.domain.work import Plan
 from llmtester.settings import Loaded, Settings
 from llmtester.store import journal, runs
@@ -71,7 +73,8 @@ def run(loaded: Loaded, *, work: Plan | None = None, observer: Observer | None =
         with runs.exclusive(folder.lock, f"The run {folder.run_id}"), Journal.create(folder.journal, first) as book:
             observer.started(folder)
             observer.event(first)
-            ended = _measure(RunState([first]), book, folder, _Bench(engine, settings, observer))
+            bench = _Bench(engine, settings, observer, EventLog([first]))
+            ended = _measure(RunState([first]), book, folder, bench)
     return _result(folder, ended, settings)
 
 
@@ -93,8 +96,8 @@ def resume(loaded: Loaded, name: str = "latest", *, observer: Observer | None = 
         state = RunState(journal.read(folder.journal).events)
         if state.ended and state.ended.outcome == "finished":
             return _result(folder, state.ended, settings)
-        engine = _engine_of(state, settings)
-        _refuse_if_changed(state, this_machine(), settings, engine)
+        engine, build = _engine_of(state, settings)
+        _refuse_if_changed(state, settings, engine, build)
         book, recorded = Journal.reopen(folder.journal)
         with book:
             observer.started(folder)
@@ -105,7 +108,8 @@ def resume(loaded: Loaded, name: str = "latest", *, observer: Observer | None = 
             book.emit(again)
             state.apply(again)
             observer.event(again)
-            ended = _measure(state, book, folder, _Bench(engine, settings, observer))
+            bench = _Bench(engine, settings, observer, EventLog([*recorded.events, again]))
+            ended = _measure(state, book, folder, bench)
     return _result(folder, ended, settings)
 
 
@@ -116,6 +120,7 @@ class _Bench:
     engine: Engine
     settings: Settings
     observer: Observer
+    log: EventLog
 
 
 def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -> RunEnded:
@@ -129,6 +134,7 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
 
     def emit(event: Event) -> None:
         book.emit(event)
+        bench.log.event(event)
         bench.observer.event(event)
 
     canary = LoopCanary()
@@ -145,7 +151,8 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
         async with canary:
             return await runner.run()
 
-    ended = run_until_stopped(measure, runner.stop)
+    with logbook.writing(folder, bench.settings.log_level):
+        ended = run_until_stopped(measure, runner.stop)
     _learn(state, bench)
     return ended
 
@@ -167,20 +174,22 @@ def _result(folder: RunFolder, ended: RunEnded, settings: Settings) -> RunResult
     return RunResult(folder, ended, summary(folder, settings), files)
 
 
-def _engine_of(state: RunState, settings: Settings) -> Engine:
-    """The engine that the run was started with."""
+def _engine_of(state: RunState, settings: Settings) -> tuple[Engine, str]:
+    """The engine that the run was started with, and its build of today."""
     name = state.plan.cells[0].target.engine
     engine: Engine = plugins.load("engine", name)(settings.engine_options(folder=user_state_path("llmtester")))
     found = engine.available()
     if isinstance(found, Missing):
         raise EnvironmentNotReady(f"The engine {name} of this run cannot be used now", why=found.reason, fix=found.fix)
-    return engine
+    return engine, found.build
 
 
-def _refuse_if_changed(state: RunState, machine: Machine, settings: Settings, engine: Engine) -> None:
+def _refuse_if_changed(state: RunState, settings: Settings, engine: Engine, build: str) -> None:
     """A resumed run must mean the same as an undisturbed one. Raises ``StoreError`` naming every difference."""
-    differences = list(state.machine.differences(machine)) if state.machine else []
+    differences = list(state.machine.differences(this_machine())) if state.machine else []
     if engine.catalogue(()) is None:
+        builds = {target.facts.build for target in state.targets.values() if target.facts}
+        differences += [f"engine build: {then} then, {build} now" for then in sorted(builds - {build})]
         known = {model.ref.path: model.ref.fingerprint for model in model_manager(settings).scan().models}
         for target in state.plan.targets:
             now = known.get(target.model.path)

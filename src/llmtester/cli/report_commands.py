@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +54,7 @@ def report(
 def watch(
     run: Annotated[str, typer.Argument(help="latest, a run id or a run folder.", metavar="[RUN]")] = "latest",
     config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
+    beside_run: Annotated[bool, typer.Option("--beside-run", hidden=True)] = False,
 ) -> None:
     """Follow a run on the terminal, also one that another process is writing."""
     from rich.console import Console
@@ -60,7 +62,10 @@ def watch(
     from llmtester import api
 
     settings = api.load_settings(config).settings
-    api.watch(api.find_run(settings, run), Console(stderr=True, highlight=False))
+    if beside_run:
+        # Ctrl-C goes to every process of the terminal; the run decides what it means, and ends us when it ends.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    api.watch(api.find_run(settings, run), Console(stderr=True, highlight=False), settings)
 
 
 def _open(path: str) -> None:

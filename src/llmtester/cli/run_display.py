@@ -53,7 +53,7 @@ class Display:
         """The run has a folder and a journal with its plan in it."""
         self._folder = folder
         if self._how == "live":
-            command = [sys.executable, "-m", "llmtester", "watch", str(folder.path.absolute())]
+            command = [sys.executable, "-m", "llmtester", "watch", "--beside-run", str(folder.path.absolute())]
             self._dashboard = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def event(self, event: Event) -> None:

@@ -38,6 +38,10 @@ class RunFolder:
     def lock(self) -> Path:
         return self.path / "run.lock"
 
+    @property
+    def log(self) -> Path:
+        return self.path / "llmtester.log"
+
     def server_folder(self, target: Target) -> Path:
         """Where the logs of one target go; made if needed."""
         folder = self.path / "servers" / target.folder_name
@@ -103,16 +107,21 @@ def find(output_folder: Path, name: str) -> RunFolder:
 
 @contextmanager
 def exclusive(lock: Path, what: str) -> Iterator[None]:
-    """Hold ``lock`` for the block. Raises ``Locked``, naming ``what`` is taken, if another process holds it."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    """Hold ``lock`` for the block. Raises ``Locked``, naming ``what`` is taken, if another process holds it, and
+    ``EnvironmentNotReady`` if the lock cannot be written."""
     held = FileLock(lock, timeout=0)
     try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
         held.acquire()
-    except Timeout as error:
+    except Timeout as error:  # an OSError as well, so it must come first
         raise Locked(
             f"{what} is in use by another llmtester",
             why="two runs at once would slow each other down and measure nonsense",
             fix="wait for it: llmtester watch latest",
+        ) from error
+    except OSError as error:
+        raise EnvironmentNotReady(
+            f"Cannot write the lock {lock}", why=error.strerror or str(error), fix="make that folder writable"
         ) from error
     try:
         yield
