@@ -22,7 +22,7 @@ def run() -> dict[str, object]:
         subprocess.run(command, check=True)
         installed_bytes = _size_bytes(Path(folder)) - before_bytes
     return {
-        "name": "installed size",
+        "name": "installed_size",
         "promise": "the base set takes less than 300 MB",
         "measured": f"{installed_bytes / 1e6:.0f} MB",
         "limit": f"{LIMIT_BYTES / 1e6:.0f} MB",
