@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from llmtester.analysis.metrics import CACHED_RATIO_LIMIT
+from llmtester.analysis.formulas import CACHED_RATIO_LIMIT
 from llmtester.analysis.state import CellState, TargetState
 from llmtester.analysis.stats import median
 from llmtester.analysis.summary import Estimate, Finding, Measured

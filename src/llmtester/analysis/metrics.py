@@ -10,24 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
+from llmtester.analysis import formulas
+from llmtester.analysis.formulas import Parts, Value
 from llmtester.analysis.state import CellState, Trial
-from llmtester.analysis.stats import median, median_interval, percentile, ratio_interval
+from llmtester.analysis.stats import median, median_interval, ratio_interval
 from llmtester.analysis.summary import Estimate, Measured, MetricInfo
 from llmtester.domain.records import Absent, Sample
 
-CACHED_RATIO_LIMIT = 0.01
-"""A prompt with a larger share of cached tokens was not really read (vLLM warns at the same share, #53920)."""
-
-BUNDLED_RATIO_LIMIT = 1.1
-"""More visible tokens per event than this, and the first event is taken to hold that many tokens, not one."""
-
 Direction: TypeAlias = Literal["higher", "lower", "neither"]
 T = TypeVar("T")
-Value: TypeAlias = float | Absent
-Parts: TypeAlias = tuple[float, float] | Absent
 
 
 class Metric(Protocol):
@@ -128,97 +121,6 @@ def _present(values: Iterable[T | Absent]) -> tuple[list[T], str]:
     return kept, reason
 
 
-def _ttft_ms(sample: Sample) -> Value:
-    if not sample.arrivals_ns:
-        return Absent("the answer was empty")
-    return _uncached(sample) or sample.arrivals_ns[0] / 1e6
-
-
-def _uncached(sample: Sample) -> Absent | None:
-    if sample.cached_tok and sample.prompt_tok and sample.cached_tok > CACHED_RATIO_LIMIT * sample.prompt_tok:
-        return Absent(f"{sample.cached_tok} of {sample.prompt_tok} prompt tokens came from a cache")
-    return None
-
-
-def _overhead_ms(sample: Sample) -> Value:
-    ttft_ms = _ttft_ms(sample)
-    if isinstance(ttft_ms, Absent):
-        return ttft_ms
-    if sample.server is None or sample.server.prompt_ms is None:
-        return Absent("the server reports no timings")
-    return ttft_ms - sample.server.prompt_ms
-
-
-def _prefill_parts(sample: Sample) -> Parts:
-    cached = _uncached(sample)
-    if cached:
-        return cached
-    timings = sample.server
-    if timings is None or not timings.prompt_tok or not timings.prompt_ms:
-        return Absent("the server reports no timings")
-    return float(timings.prompt_tok), timings.prompt_ms / 1e3
-
-
-def visible_tok(sample: Sample) -> int:
-    """Generated tokens that can have brought text: the end token is counted by the server but brings none."""
-    return sample.completion_tok - (1 if sample.finish == "stop" else 0)
-
-
-def _decode_parts(sample: Sample) -> Parts:
-    if sample.token_source == "estimate":
-        return Absent("the server does not say how many tokens it wrote")
-    events = len(sample.arrivals_ns)
-    visible = visible_tok(sample)
-    if events < 2 or visible < 2:
-        return Absent("the answer was too short to have a speed")
-    first = visible / events if visible / events > BUNDLED_RATIO_LIMIT else 1.0
-    return visible - first, (sample.arrivals_ns[-1] - sample.arrivals_ns[0]) / 1e9
-
-
-def _server_decode_parts(sample: Sample) -> Parts:
-    timings = sample.server
-    if timings is None or not timings.predicted_tok or not timings.predicted_ms:
-        return Absent("the server reports no timings")
-    if timings.predicted_tok < 2:
-        return Absent("the answer was too short to have a speed")
-    return timings.predicted_tok - 1.0, timings.predicted_ms / 1e3
-
-
-def gaps_ms(sample: Sample) -> list[float]:
-    """Milliseconds between neighbouring events that carried output."""
-    return [(later - earlier) / 1e6 for earlier, later in pairwise(sample.arrivals_ns)]
-
-
-def _gap_percentile(percent: float) -> Callable[[Sample], Value]:
-    def value(sample: Sample) -> Value:
-        found = percentile(gaps_ms(sample), percent)
-        return Absent(f"too few gaps for the {percent:g}th percentile") if found is None else found
-
-    return value
-
-
-def _longest_gap_ms(sample: Sample) -> Value:
-    gaps = gaps_ms(sample)
-    return max(gaps) if gaps else Absent("the answer was too short to have gaps")
-
-
-def _e2e_ms(sample: Sample) -> Value:
-    return sample.arrivals_ns[-1] / 1e6 if sample.arrivals_ns else Absent("the answer was empty")
-
-
-def _tokens_per_chunk_parts(sample: Sample) -> Parts:
-    events = len(sample.arrivals_ns)
-    return (float(visible_tok(sample)), float(events)) if events else Absent("the answer was empty")
-
-
-def _prompt_tok(sample: Sample) -> Value:
-    return Absent("the server does not count prompts") if sample.prompt_tok is None else float(sample.prompt_tok)
-
-
-def _completion_tok(sample: Sample) -> Value:
-    return float(sample.completion_tok)
-
-
 def _first_of_each_launch(cell: CellState) -> Sequence[Trial]:
     firsts: dict[int, Trial] = {}
     for trial in cell.warmups:
@@ -235,7 +137,7 @@ METRICS: Mapping[str, Metric] = {
     for metric in (
         MedianOfTrials(
             _info("ttft_ms", "Time to first token", "ms", "lower", "t_first - t0, median over trials"),
-            _ttft_ms,
+            formulas.ttft_ms,
         ),
         MedianOfTrials(
             _info(
@@ -245,7 +147,7 @@ METRICS: Mapping[str, Metric] = {
                 "lower",
                 "t_first - t0 of the first warm-up request of each server start, median over starts",
             ),
-            _ttft_ms,
+            formulas.ttft_ms,
             _first_of_each_launch,
         ),
         RatioOfSums(
@@ -257,7 +159,7 @@ METRICS: Mapping[str, Metric] = {
                 "sum of (N - n1) over sum of (t_last - t_first); the end token is left out of N, n1 is 1 unless the "
                 "server bundles tokens",
             ),
-            _decode_parts,
+            formulas.decode_parts,
         ),
         RatioOfSums(
             _info(
@@ -267,7 +169,7 @@ METRICS: Mapping[str, Metric] = {
                 "higher",
                 "sum of (predicted tokens - 1) over sum of the predicted time that the server reports",
             ),
-            _server_decode_parts,
+            formulas.server_decode_parts,
         ),
         RatioOfSums(
             _info(
@@ -277,7 +179,7 @@ METRICS: Mapping[str, Metric] = {
                 "higher",
                 "sum of evaluated prompt tokens over sum of prompt time, both as the server reports them",
             ),
-            _prefill_parts,
+            formulas.prefill_parts,
         ),
         MedianOfTrials(
             _info(
@@ -288,7 +190,7 @@ METRICS: Mapping[str, Metric] = {
                 "time to first token - prompt time reported by the server (queue, HTTP and template), median over "
                 "trials",
             ),
-            _overhead_ms,
+            formulas.overhead_ms,
         ),
         MedianOfTrials(
             _info(
@@ -298,7 +200,7 @@ METRICS: Mapping[str, Metric] = {
                 "lower",
                 "median of the gaps between events of a request, median over trials",
             ),
-            _gap_percentile(50),
+            formulas.gap_percentile(50),
         ),
         MedianOfTrials(
             _info(
@@ -308,15 +210,15 @@ METRICS: Mapping[str, Metric] = {
                 "lower",
                 "95th percentile of the gaps of a request (59 gaps at least), median over trials",
             ),
-            _gap_percentile(95),
+            formulas.gap_percentile(95),
         ),
         Highest(
             _info("itl_max_ms", "Longest stall", "ms", "lower", "longest gap between two events in any request"),
-            _longest_gap_ms,
+            formulas.longest_gap_ms,
         ),
         MedianOfTrials(
             _info("e2e_ms", "Whole answer", "ms", "lower", "t_last - t0, median over trials"),
-            _e2e_ms,
+            formulas.e2e_ms,
         ),
         RatioOfSums(
             _info(
@@ -326,15 +228,15 @@ METRICS: Mapping[str, Metric] = {
                 "neither",
                 "visible tokens over events that carried output; 1 means that gaps are times between tokens",
             ),
-            _tokens_per_chunk_parts,
+            formulas.tokens_per_chunk_parts,
         ),
         MedianOfTrials(
             _info("prompt_tok", "Prompt length", "tok", "neither", "prompt tokens counted by the server, median"),
-            _prompt_tok,
+            formulas.prompt_tok,
         ),
         MedianOfTrials(
             _info("completion_tok", "Answer length", "tok", "neither", "N, median over trials"),
-            _completion_tok,
+            formulas.completion_tok,
         ),
         FailedShare(
             _info("failed_ratio", "Failed requests", "", "lower", "failed requests over all requests of the trials"),
