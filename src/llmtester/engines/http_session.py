@@ -10,8 +10,10 @@ from llmtester.domain.errors import RequestFailed, RequestFailure
 from llmtester.domain.ports import OnArrival
 from llmtester.domain.records import Address, Completion, ServerTimings, SessionFacts, TokenSource
 from llmtester.domain.work import Message, Request
+from llmtester.engines import llama_logprobs
 from llmtester.engines.chat_stream import Answer, read_chat
 from llmtester.engines.client import Retry, StreamingClient
+from llmtester.engines.llama_logprobs import Route
 from llmtester.engines.sse import EventSplitter, Splitter
 
 EVENTS_PER_TOKEN, SPARE_EVENTS = 4, 1000  # a stream with more events than that does not end by itself
@@ -52,6 +54,8 @@ def openai_body(request: Request, model: str) -> dict[str, Any]:
 def llama_body(request: Request, model: str) -> dict[str, Any]:
     """llama.cpp: cold prefill unless the request allows reuse, and exactly ``max_tok`` tokens where asked."""
     body = openai_body(request, model) | {"cache_prompt": request.reuse_cache}
+    if not request.thinking:
+        body["chat_template_kwargs"] = {"enable_thinking": False}
     return body | {"ignore_eos": True} if request.fixed_length else body
 
 
@@ -136,25 +140,42 @@ class HttpSession:
 
 
 class LlamaSession(HttpSession):
-    """A llama.cpp server: counts tokens exactly as it will for the request itself."""
+    """A llama.cpp server: counts tokens exactly as it will for the request itself, and tells log-probabilities."""
+
+    _route: Route | None = None
+
+    async def generate(self, request: Request, on_arrival: OnArrival) -> Completion:
+        """As ``HttpSession``; what needs probabilities or forced tokens takes the native route."""
+        if not request.top_logprobs_count and request.forced_tok is None:
+            return await super().generate(request, on_arrival)
+        self._route = self._route or Route()
+        try:
+            return await llama_logprobs.generate(self, self._route, request, on_arrival)
+        except RequestFailed as failed:
+            raise await self._explained(failed) from failed
 
     async def count_tokens(self, messages: Sequence[Message]) -> int:
         """Equals ``prompt_n + cache_n`` of the real request: template, then tokenizer with special tokens."""
-        templated = await self.client.call(
-            "POST", "/apply-template", {"messages": chat_messages(messages)}, retry=Retry()
-        )
+        return len(await self.prompt_tok(messages))
+
+    async def prompt_tok(self, messages: Sequence[Message], *, thinking: bool = True) -> list[int]:
+        """The token ids that the model gets to see. Raises ``RequestFailed``."""
+        body: dict[str, Any] = {"messages": chat_messages(messages)}
+        if not thinking:
+            body["chat_template_kwargs"] = {"enable_thinking": False}
+        templated = await self.client.call("POST", "/apply-template", body, retry=Retry())
         return await self._tokens(str(_field(templated, "prompt")), special=True)
 
     async def count_text(self, text: str) -> int | None:
-        return await self._tokens(text, special=False)
+        return len(await self._tokens(text, special=False))
 
-    async def _tokens(self, text: str, *, special: bool) -> int:
+    async def _tokens(self, text: str, *, special: bool) -> list[int]:
         body = {"content": text, "add_special": special, "parse_special": True}
         reply = await self.client.call("POST", "/tokenize", body, retry=Retry())
         tokens = _field(reply, "tokens")
         if not isinstance(tokens, list):
             raise RequestFailed(RequestFailure.MALFORMED, "/tokenize gave no list of tokens")
-        return len(tokens)
+        return tokens
 
 
 def _field(reply: object, name: str) -> object:
