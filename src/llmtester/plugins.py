@@ -31,6 +31,7 @@ ENGINES: dict[str, str] = {
 }
 PROFILES: dict[str, str] = {
     "interactive": "llmtester.profiles.interactive:InteractiveProfile",
+    "quality": "llmtester.profiles.quality.profile:QualityProfile",
 }
 
 BUILT_IN: dict[Kind, Mapping[str, str]] = {"engine": ENGINES, "profile": PROFILES, "exporter": EXPORTERS}

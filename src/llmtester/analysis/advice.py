@@ -2,8 +2,9 @@
 
 The rule: among the targets that are good enough for the use, the most capable one wins, because below "good" speed is
 felt and above it the better answer matters more. Until quality was measured, capability is what the files say: more
-parameters, then more bits a weight. Equal capability is decided by speed, and a difference within the interval or
-within 3 % is a tie.
+parameters, then more bits a weight. Where it was measured, its word takes the place of the bits: of two files that
+answer alike the faster one wins, and one whose quality is poor or failed never wins. Equal capability is decided by
+speed, and a difference within the interval or within 3 % is a tie.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from llmtester.analysis import ratings
 from llmtester.analysis.ratings import ORDER
-from llmtester.analysis.summary import Advice, CellSummary, Estimate, Rating, TargetSummary
+from llmtester.analysis.summary import Advice, CellSummary, Estimate, QualitySummary, Rating, TargetSummary
 
 TIE_RATIO = 0.03
 """Two speeds closer than this are called equal: nobody feels it and a reboot moves it further."""
@@ -42,45 +43,64 @@ class Candidate:
     cells: tuple[CellSummary, ...]
     rating: Rating
     speed: Estimate
+    quality: QualitySummary | None = None
 
     @property
     def capability(self) -> tuple[float, float]:
-        """More parameters first, then more bits a weight. Where a file does not say, its size stands for both."""
+        """More parameters first, then better answers where they were measured, else more bits a weight. Where a file
+        does not say its parameters, its size stands for them."""
         model = self.target.model
-        bits = model.bits_per_weight or 0.0
-        return (float(model.parameters_count or model.size_bytes), round(bits, 1))
+        worth = round(model.bits_per_weight or 0.0, 1) if self.quality is None else -float(_rank(self.quality))
+        return (float(model.parameters_count or model.size_bytes), worth)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing says that its answers are damaged."""
+        return self.quality is None or self.quality.rating not in {Rating.POOR, Rating.FAILED}
 
 
-def advise(targets: Sequence[TargetSummary], cells: Sequence[CellSummary]) -> tuple[Advice, ...]:
+def _rank(quality: QualitySummary) -> int:
+    """0 for the best word; the reference itself counts as excellent."""
+    return 0 if quality.reference is None else ORDER.index(quality.rating)
+
+
+def advise(
+    targets: Sequence[TargetSummary], cells: Sequence[CellSummary], quality: Sequence[QualitySummary] = ()
+) -> tuple[Advice, ...]:
     """One advice for each use that has measured cells."""
     found = []
     for use in USES:
         measured = [cell for cell in cells if cell.profile == use.profile]
         if measured:
-            found.append(_advise(use, _candidates(use, targets, measured)))
+            found.append(_advise(use, _candidates(use, targets, measured, quality)))
     return tuple(found)
 
 
-def _candidates(use: Use, targets: Sequence[TargetSummary], cells: Sequence[CellSummary]) -> list[Candidate]:
+def _candidates(
+    use: Use, targets: Sequence[TargetSummary], cells: Sequence[CellSummary], quality: Sequence[QualitySummary]
+) -> list[Candidate]:
+    judged = {one.target: one for one in quality if one.reference is None or one.rating is not Rating.NOT_RATED}
     found = []
     for target in targets:
         own = tuple(cell for cell in cells if cell.target == target.key)
         speeds = [speed for cell in own if isinstance(speed := cell.metrics.get(use.speed), Estimate)]
         rating = ratings.worst([cell.rating for cell in own])
         if speeds and rating is not Rating.NOT_RATED:
-            found.append(Candidate(target, own, rating, min(speeds, key=lambda speed: speed.value)))
+            slowest = min(speeds, key=lambda speed: speed.value)
+            found.append(Candidate(target, own, rating, slowest, judged.get(target.key)))
     return found
 
 
 def _advise(use: Use, candidates: Sequence[Candidate]) -> Advice:
     if not candidates:
         return Advice(use.name, f"No model could be rated for {use.name}.", None, (), "unknown", (), ())
-    rank = min(max(ORDER.index(Rating.GOOD), min(ORDER.index(c.rating) for c in candidates)), len(ORDER) - 1)
-    fit = [candidate for candidate in candidates if ORDER.index(candidate.rating) <= rank]
+    sound = [candidate for candidate in candidates if candidate.sound] or candidates
+    rank = min(max(ORDER.index(Rating.GOOD), min(ORDER.index(c.rating) for c in sound)), len(ORDER) - 1)
+    fit = [candidate for candidate in sound if ORDER.index(candidate.rating) <= rank]
     winner = max(fit, key=lambda candidate: (candidate.capability, candidate.speed.value))
     ties = [c for c in fit if c is not winner and c.capability == winner.capability and _tied(c.speed, winner.speed)]
     certainty = _certainty(winner)
-    enough = ORDER.index(winner.rating) <= ORDER.index(Rating.ACCEPTABLE)
+    enough = ORDER.index(winner.rating) <= ORDER.index(Rating.ACCEPTABLE) and winner.sound
     label = winner.target.model.label
     names = " or ".join([label, *(tie.target.model.label for tie in ties)])
     verdict = (
@@ -108,14 +128,27 @@ def _why(
         reasons.append("The speeds of the models named are within what this run can tell apart: a tie.")
     others = [candidate for candidate in fit if candidate is not winner and candidate not in ties]
     if any(other.capability < winner.capability for other in others):
-        reasons.append("It is the largest of those that are fast enough, and a larger one normally answers better.")
+        reasons.append(
+            "It is the largest of those that are fast enough, and a larger one normally answers better."
+            if winner.quality is None
+            else "Of those that are fast enough it answers best."
+        )
     if any(other.capability == winner.capability for other in others):
-        reasons.append("It is the fastest of its size.")
-    slower = [candidate for candidate in candidates if candidate not in fit]
+        alike = "of its size" if winner.quality is None else "of those that answer equally well"
+        reasons.append(f"It is the fastest {alike}.")
+    damaged = [candidate for candidate in candidates if not candidate.sound]
+    if damaged:
+        names = ", ".join(candidate.target.model.label for candidate in damaged[:3])
+        reasons.append(f"Its answers are damaged: {names}." if len(damaged) == 1 else f"Damaged answers: {names}.")
+    slower = [candidate for candidate in candidates if candidate not in fit and candidate.sound]
     if slower:
         names = ", ".join(candidate.target.model.label for candidate in slower[:3])
         reasons.append(f"Rated lower: {names}{' and more' if len(slower) > 3 else ''}.")
-    reasons.append("The quality of the answers was not measured in this run.")
+    reasons.append(
+        "The quality of the answers was not measured in this run."
+        if winner.quality is None
+        else winner.quality.sentence
+    )
     return tuple(reasons)
 
 

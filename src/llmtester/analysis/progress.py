@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from llmtester.analysis import summary
 from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.quality import assess
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate
 from llmtester.domain.text import counted
@@ -38,7 +39,8 @@ def status(state: RunState, cell: CellState, headline: Sequence[str]) -> CellSta
     if cell.skipped is not None:
         return CellStatus("skipped", cell.skipped)
     done = len(cell.trials)
-    if done >= cell.cell.load.max_trials or (done >= cell.cell.load.min_trials and precise(cell, headline)):
+    enough = (assess.decided(state, cell) if cell.cell.load.sequential else precise(cell, headline)) if done else False
+    if done >= cell.cell.load.max_trials or (done >= cell.cell.load.min_trials and enough):
         return CellStatus("done")
     too_slow = unbearable(cell)
     if too_slow:
@@ -48,8 +50,9 @@ def status(state: RunState, cell: CellState, headline: Sequence[str]) -> CellSta
         return CellStatus("failed", failure.message)
     if len(cell.crashes) > CRASHES_ALLOWED:
         return CellStatus("failed", f"the server died {len(cell.crashes)} times: {cell.crashes[-1].message}")
-    if done >= HOPELESS_TRIALS and not any(sample.ok for trial in cell.trials for sample in trial.samples):
-        first = cell.trials[0].samples[0]
+    asked = [sample for trial in cell.trials for sample in trial.samples]
+    if done >= HOPELESS_TRIALS and asked and not any(sample.ok for sample in asked):
+        first = asked[0]
         return CellStatus("failed", f"no request succeeded: {first.failure_detail}")
     if done:
         return CellStatus("partial", f"{done} of at most {cell.cell.load.max_trials} trials")
@@ -58,7 +61,7 @@ def status(state: RunState, cell: CellState, headline: Sequence[str]) -> CellSta
 
 def unbearable(cell: CellState) -> str | None:
     """In words how slow the cell is, if its first trials leave no doubt that it is poor; else ``None``."""
-    if len(cell.trials) < HOPELESS_TRIALS:
+    if len(cell.trials) < HOPELESS_TRIALS or cell.cell.profile == assess.PROFILE:
         return None
     ttft, decode = METRICS["ttft_ms"].of_cell(cell), METRICS["decode_tok_per_s"].of_cell(cell)
     if isinstance(ttft, Estimate) and ttft.value > UNBEARABLE_TTFT_MS:

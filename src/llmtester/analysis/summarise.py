@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from llmtester.analysis import findings, progress, ratings
 from llmtester.analysis.advice import advise
 from llmtester.analysis.metrics import METRICS, MetricsCollector
 from llmtester.analysis.progress import CellStatus
+from llmtester.analysis.quality.assess import PROFILE, assess
+from llmtester.analysis.quality.bands import QualityBands
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.stats import median, median_interval
-from llmtester.analysis.summary import CellSummary, Estimate, Finding, Measured, Rating, Summary, TargetSummary
+from llmtester.analysis.summary import (
+    CellSummary,
+    Estimate,
+    Finding,
+    Measured,
+    QualitySummary,
+    Rating,
+    Summary,
+    TargetSummary,
+)
 from llmtester.domain.records import Absent
 from llmtester.domain.work import Target
 
@@ -27,13 +38,15 @@ class Lens:
 
     headlines: Headlines
     bands: ratings.Bands
+    quality: QualityBands = field(default_factory=QualityBands)
 
 
 def summarise(state: RunState, lens: Lens) -> Summary:
     """Everything that a report says. Raises ``ValueError`` for a state that no run was started in."""
     if state.machine is None:
         raise ValueError("the state holds no run")
-    cells = tuple(_cell(state, cell, lens) for cell in state.cells.values())
+    quality = assess(state, lens.quality)
+    cells = tuple(_with_quality(_cell(state, cell, lens), quality) for cell in state.cells.values())
     targets = tuple(_target(state, target, cells) for target in _targets(state))
     return Summary(
         run_id=state.run_id,
@@ -48,9 +61,10 @@ def summarise(state: RunState, lens: Lens) -> Summary:
         targets=targets,
         cells=cells,
         findings=tuple(finding for cell in cells for finding in cell.findings),
-        advice=advise(targets, cells),
+        advice=advise(targets, cells, quality),
         metrics=tuple(metric.info for metric in METRICS.values()),
         resumed_count=state.resumed_count,
+        quality=quality,
     )
 
 
@@ -93,6 +107,26 @@ def _cell(state: RunState, cell: CellState, lens: Lens) -> CellSummary:
         meaning=ratings.meaning(metrics, cell.cell.load.prompt_tok) if cell.trials else status.reason,
         findings=doubts,
     )
+
+
+def _with_quality(cell: CellSummary, quality: Sequence[QualitySummary]) -> CellSummary:
+    """A cell of the quality profile takes its word from its own kind of evidence and its sentence from the whole."""
+    if cell.profile != PROFILE or cell.status in {"failed", "skipped", "pending"}:
+        return cell
+    of_target = next((one for one in quality if one.target == cell.target), None)
+    if of_target is None:
+        return cell
+    refused = of_target.rating if of_target.refused else Rating.NOT_RATED
+    because = of_target.refused[0] if of_target.refused else f"{cell.load.name} beside the reference"
+    rating = of_target.evidence.get(cell.load.name, refused)
+    if rating is Rating.NOT_RATED:
+        because = "it is the reference" if of_target.reference is None else "there is too little evidence for a word"
+    findings_kept = tuple(finding for finding in cell.findings if finding.code not in SPEED_FINDINGS)
+    return replace(cell, rating=rating, rating_because=because, meaning=of_target.sentence, findings=findings_kept)
+
+
+SPEED_FINDINGS = frozenset({"early_end", "cached_prompt", "busy_machine", "client_lag", "too_few_trials"})
+"""Doubts about times, which mean nothing for the quality of answers."""
 
 
 def _rating(

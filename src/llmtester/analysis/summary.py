@@ -6,7 +6,7 @@ answers, log lines) is untrusted here and is escaped where it is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
@@ -128,6 +128,118 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How far a candidate's probabilities are from the reference's along the reference's words.
+
+    ``kl_nats``: truncated divergence a token, a lower bound of the full one. ``perplexity_ratio``: of the written
+    words, candidate over reference. ``floor_*``: the reference along its own words; ``within_noise``: not clearly more
+    than that. Intervals resample whole texts.
+    """
+
+    kl_nats: Estimate
+    kl_p99_nats: float
+    agreement_ratio: Estimate
+    perplexity_ratio: Estimate
+    positions_count: int
+    floor_kl_nats: Measured
+    floor_agreement_ratio: Measured
+    within_noise: bool
+    kl_nats_by_kind: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryResult:
+    """One kind of question. Not ``informative``: the reference itself is not clearly better than guessing.
+    ``degraded``: a large loss that survives the correction for the number of kinds."""
+
+    name: str
+    asked_count: int
+    correct_count: int
+    reference_correct_count: int
+    worse_count: int
+    better_count: int
+    informative: bool
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Right answers of candidate and reference to the same questions, over the informative kinds.
+
+    ``loss_upper_ratio`` is the one-sided 95 % upper bound of the loss, ``detectable_loss_ratio`` what these questions
+    would have found with 80 % power. ``outcomes`` counts how the candidate's answers ended, ``lost_count`` the
+    requests that failed.
+    """
+
+    asked_count: int
+    correct_count: int
+    reference_correct_count: int
+    worse_count: int
+    better_count: int
+    accuracy_ratio: Estimate
+    reference_accuracy_ratio: Estimate
+    loss_ratio: Estimate
+    loss_upper_ratio: float
+    p_value: float
+    p_value_holm: float
+    detectable_loss_ratio: float | Absent
+    categories: tuple[CategoryResult, ...]
+    outcomes: dict[str, int]
+    lost_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """What went wrong in long free answers, and how often it does on the reference."""
+
+    asked_count: int
+    looping_count: int
+    reference_looping_count: int
+    garbage_count: int
+    empty_count: int
+    reference_empty_count: int
+    foreign_count: int
+    unended_count: int
+    reference_unended_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class DifferingAnswer:
+    """A question that the reference answered right and the candidate did not. Both texts are untrusted."""
+
+    request_id: str
+    reference_text: str
+    text: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class QualitySummary:
+    """What a quantization costs: three kinds of evidence, of which the worst decides ``rating``.
+
+    ``reference`` is the key of the target that it is compared with, ``None`` for that target itself. ``words`` is the
+    rating, or a range where its interval straddles a limit. ``refused``: reasons why it cannot be compared.
+    ``sentence`` is for everyone, ``details`` for those who know statistics. Labels are untrusted text.
+    """
+
+    target: str
+    label: str
+    reference: str | None
+    reference_label: str
+    rating: Rating
+    words: str
+    fidelity: Fidelity | Absent
+    tasks: Tasks | Absent
+    stability: Stability | Absent
+    refused: tuple[str, ...] = ()
+    evidence: dict[str, Rating] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    example: DifferingAnswer | None = None
+    sentence: str = ""
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """Everything that a report says about one run."""
 
@@ -146,3 +258,4 @@ class Summary:
     advice: tuple[Advice, ...]
     metrics: tuple[MetricInfo, ...]
     resumed_count: int
+    quality: tuple[QualitySummary, ...] = ()

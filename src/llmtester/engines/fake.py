@@ -19,6 +19,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from llmtester.domain.errors import EngineError, EngineFailure, RequestFailed, RequestFailure
+from llmtester.domain.logprobs import Position, pack
 from llmtester.domain.ports import Clock, EngineOptions, OnArrival, Session
 from llmtester.domain.records import (
     Available,
@@ -34,6 +35,7 @@ from llmtester.domain.records import (
 )
 from llmtester.domain.text import printable
 from llmtester.domain.work import Message, ModelRef, Request, Target, Timeouts, digest
+from llmtester.engines import fake_quality
 from llmtester.engines.fake_script import Script, parse
 from llmtester.engines.virtual_clock import VirtualClock
 
@@ -164,7 +166,9 @@ def _facts(script: Script, target: Target, load_ns: int) -> SessionFacts:
         load_ns=load_ns,
         context_tok=min(target.settings.context_tok, script.context_tok),
         slots=target.settings.slots,
-        capabilities=Capabilities(tokenize=True, timings=script.timings, fixed_length=True, no_cache=True),
+        capabilities=Capabilities(
+            tokenize=True, timings=script.timings, fixed_length=True, no_cache=True, logprobs=True, grammar=True
+        ),
         buffers=(Buffer("fake", "model", round(script.size_mb * 1e6)),),
     )
 
@@ -180,6 +184,7 @@ class _Answer:
     completion_tok: int
     cached_tok: int
     server: ServerTimings | None
+    positions: tuple[Position, ...] = ()
 
 
 @dataclass(slots=True)
@@ -238,6 +243,7 @@ class FakeSession:
             completion_tok=answer.completion_tok,
             token_source="timings" if answer.server else "usage",
             server=answer.server,
+            logprobs=pack(answer.positions),
         )
 
     def _die(self) -> None:
@@ -261,7 +267,10 @@ class FakeSession:
         speed *= 1 - script.drift_ratio * min(1.0, (number - 1) / script.drift_requests)
         if chance.random() < script.outliers:
             speed *= math.exp(-abs(chance.gauss(0, OUTLIER_SD)))
-        completion_tok, finish = _length(script, request)
+        said = fake_quality.reply(script, request)
+        positions = fake_quality.positions(script, request) if request.top_logprobs_count else ()
+        text = fake_quality.spelled(positions) if positions else said
+        completion_tok, finish = _length(script, request) if text is None else _length_of(text, request)
         cached_tok = min(script.cached, max(0, prompt_tok - 1))
         first_s = (
             script.ttft_ms / 1000
@@ -272,7 +281,7 @@ class FakeSession:
         gaps_s = (decode_s * math.exp(chance.gauss(0, script.jitter)) for _ in range(completion_tok - 1))
         token_s = list(accumulate(gaps_s, initial=first_s))
         shown = completion_tok - (finish == "stop" and completion_tok > 1)  # the end token brings no text
-        words = _pieces(script, chance, shown)
+        words = _pieces(script, chance, shown) if text is None else _split(text)[:shown]
         starts = range(0, shown, script.tok_per_chunk)
         last = [min(start + script.tok_per_chunk, shown) - 1 for start in starts]
         timings = ServerTimings(
@@ -290,7 +299,18 @@ class FakeSession:
             completion_tok=completion_tok,
             cached_tok=cached_tok,
             server=timings if script.timings else None,
+            positions=positions,
         )
+
+
+def _split(text: str) -> list[str]:
+    return re.findall(r"\s*\S+\s*$|\s*\S+", text) or [text]
+
+
+def _length_of(text: str, request: Request) -> tuple[int, Finish]:
+    """Tokens of a given answer, the end token included; cut where there is no more room."""
+    needed = len(_split(text)) + 1
+    return (needed, "stop") if needed <= request.max_tok else (request.max_tok, "length")
 
 
 def _length(script: Script, request: Request) -> tuple[int, Finish]:

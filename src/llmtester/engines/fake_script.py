@@ -36,7 +36,9 @@ class Script:
     requests that are slower by exp(|N(0, 0.25)|). ``scaling``: total speed with n streams is n**scaling times that of
     one. ``stop_early``: share of the asked length after which the model stops whatever was asked. ``answer_tok``: where
     it stops when no fixed length is asked. ``cached``: prompt tokens that it takes from a cache although told not to.
-    ``realtime=0``: virtual time.
+    ``realtime=0``: virtual time. ``skill``: share of the questions that every quantization of the name can answer;
+    ``flips`` turns that share of a file's answers around, ``corrupt`` spoils that share of them, ``loops`` that share
+    of its free texts; ``damage``: standard deviation of the noise on its logits.
     """
 
     name: str = "fake"
@@ -62,6 +64,11 @@ class Script:
     realtime: bool = True
     context_tok: int = 32768
     size_mb: float = 100.0
+    skill: float = 0.8
+    flips: float = 0.0
+    corrupt: float = 0.0
+    loops: float = 0.0
+    damage: float = 0.0
     fail: Failure | None = field(default=None)
 
 
@@ -169,6 +176,11 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "realtime": _flag,
     "context_tok": _count(1),
     "size_mb": _number(0),
+    "skill": _number(0, 1),
+    "flips": _number(0, 1),
+    "corrupt": _number(0, 1),
+    "loops": _number(0, 1),
+    "damage": _number(0, 100),
     "fail": _failure,
 }
 KEYS: tuple[str, ...] = tuple(entry.name for entry in fields(Script) if entry.name != "name")

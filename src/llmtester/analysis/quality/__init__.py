@@ -1,0 +1,1 @@
+"""From the answers of a reference and of its quantizations to what the quantization cost. Pure."""
