@@ -117,7 +117,7 @@ def test_facts_are_those_of_the_running_server(served, tmp_path):
             assert facts.load_ns > 0
             assert "AVX" in facts.system_info or "NEON" in facts.system_info
             assert facts.command[facts.command.index("--ctx-size") + 1] == "1024"
-            key = session.client._client.headers["authorization"].removeprefix("Bearer ")
+            key = session.client.address.api_key
             process = psutil.Process(facts.process_id)
             guard = process.parent()
             everything = [*facts.command, *process.cmdline(), *guard.cmdline(), facts.build]
@@ -136,7 +136,7 @@ def test_only_the_key_opens_the_server(served, tmp_path):
         from llmtester.engines.client import StreamingClient
 
         async with session_of(served, tmp_path) as session:
-            stranger = StreamingClient(str(session.client._client.base_url))
+            stranger = StreamingClient(session.client.address.url)
             with pytest.raises(RequestFailed) as raised:
                 await stranger.call("POST", "/tokenize", {"content": "x"})
             await stranger.aclose()

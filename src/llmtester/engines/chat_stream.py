@@ -6,7 +6,7 @@ Ollama's ``/v1`` (facts/engines.md sections 2 and 6).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,6 @@ _FINISHES: Mapping[str, Finish] = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
 }
-_REASONING_KEYS = ("reasoning_content", "reasoning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,10 @@ def read_chat(events: Iterable[tuple[int, bytes]], *, done: bool) -> Answer:
         event = decode_json(payload, arrivals_ns, last=number == len(events) and not done)
         if "error" in event:
             raise error_event(event["error"], arrivals_ns)
-        chunks.extend(Chunk(at_ns, kind, text) for kind, text in _outputs(event))
-        answer = _with_facts(answer, event)
+        for kind, text in _outputs(event):
+            chunks.append(Chunk(at_ns, kind, text))
+        if _tells_facts(event):
+            answer = _with_facts(answer, event)
     if not answer.complete:
         raise RequestFailed(RequestFailure.CUT, "the stream ended without its end mark", arrivals_ns=arrivals_ns)
     return replace(answer, chunks=tuple(chunks))
@@ -85,28 +86,34 @@ def error_event(error: Any, arrivals_ns: tuple[int, ...]) -> RequestFailed:
     return RequestFailed(failure, printable(message), arrivals_ns=arrivals_ns)
 
 
-def _outputs(event: Mapping[str, Any]) -> Iterator[tuple[ChunkKind, str]]:
+def _outputs(event: Mapping[str, Any]) -> list[tuple[ChunkKind, str]]:
     if "choices" not in event:
-        if event.get("content"):
-            yield "content", str(event["content"])
-        return
+        return [("content", str(event["content"]))] if event.get("content") else []
+    found: list[tuple[ChunkKind, str]] = []
     for choice in event["choices"] or ():
         delta = choice.get("delta") or choice
-        for key in _REASONING_KEYS:
-            if delta.get(key):
-                yield "reasoning", str(delta[key])
-                break
+        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+        if reasoning:
+            found.append(("reasoning", str(reasoning)))
         text = delta.get("content") or delta.get("text")
         if text:
-            yield "content", str(text)
-        calls = "".join(_call_text(call) for call in delta.get("tool_calls") or ())
-        if calls:
-            yield "tool", calls
+            found.append(("content", str(text)))
+        calls = delta.get("tool_calls")
+        if calls and (words := "".join(map(_call_text, calls))):
+            found.append(("tool", words))
+    return found
 
 
 def _call_text(call: Mapping[str, Any]) -> str:
     function = call.get("function") or {}
     return f"{function.get('name') or ''}{function.get('arguments') or ''}"
+
+
+def _tells_facts(event: Mapping[str, Any]) -> bool:
+    """Whether an event holds more than output. Most do not, and this is looked at for each token."""
+    if "stop" in event or "usage" in event or "timings" in event or "stats" in event:
+        return True
+    return any(choice.get("finish_reason") for choice in event.get("choices") or ())
 
 
 def _with_facts(answer: Answer, event: Mapping[str, Any]) -> Answer:
