@@ -68,6 +68,7 @@ _SIGNALS = {
     signal.SIGSEGV: "the server crashed while reading memory",
     signal.SIGABRT: "the server gave up on an internal check",
 }
+_SIGNAL_FIXES: dict[int, str] = {signal.SIGILL: "llmtester run --engine embedded, or try another build of the engine"}
 
 
 def explain(
@@ -102,7 +103,8 @@ def _from_exit_code(what: str, ended: Ended | None, tail: tuple[str, ...]) -> En
         name = signal.Signals(number).name if known else f"signal {number}"
         reason = _SIGNALS.get(signal.Signals(number), "") if known else ""
         why = f"it ended by {name}" + (f": {reason}" if reason else "")
-        failure, fix = EngineFailure.EXITED, "try another build of the engine; its last log lines are in the report"
+        fix = _SIGNAL_FIXES.get(number, "try another build of the engine; its last log lines are in the report")
+        failure = EngineFailure.EXITED
     else:
         why = f"it ended with exit code {ended.code} and named no known reason"
         failure, fix = EngineFailure.EXITED, "read its last log lines; they are in the report"
