@@ -104,8 +104,8 @@ class Load:
     One trial sends ``requests_per_trial`` requests, at most ``concurrency`` in flight. Trials go on until the
     relative half-width of the headline interval is at most ``precision_ratio``, within ``min_trials`` and
     ``max_trials``. Lengths are tokens as the server counts them, template included. A ``sequential`` load also ends
-    when its answers differ from those of the reference clearly enough, or clearly not (``analysis.quality``). ``content`` names what is asked
-    where that is a fixed set: results of different sets are never compared.
+    when its answers differ from those of the reference clearly enough, or clearly not (``analysis.quality``).
+    ``content`` names what is asked where that is a fixed set: results of different sets are never compared.
     """
 
     name: str
