@@ -100,7 +100,8 @@ def lens(work: Plan, settings: Settings) -> Lens:
     """How to read the cells of ``work``: the deciding metrics of its profiles and the bands in force."""
     profiles = dict.fromkeys(cell.profile for cell in (*work.cells, *(skip.cell for skip in work.skips)))
     bands: Bands = {**BANDS, **settings.ratings}
-    return Lens({name: plugins.load("profile", name).headline for name in profiles}, bands)
+    headlines = {name: plugins.load("profile", name).headline for name in profiles}
+    return Lens(headlines, bands, settings.profiles.quality.as_bands())
 
 
 def _replace(path: Path, content: bytes) -> None:

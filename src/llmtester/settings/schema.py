@@ -17,15 +17,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.quality.bands import QualityBands
 from llmtester.domain.errors import ConfigurationError
 from llmtester.domain.ports import EngineOptions
 from llmtester.domain.work import CacheType, ServerSettings
 from llmtester.models.places import known_folders
 from llmtester.profiles.interactive import InteractiveOptions
+from llmtester.profiles.quality.profile import QualityOptions
 
 _SERVER = ServerSettings()
 _OPTIONS = EngineOptions()
 _INTERACTIVE = InteractiveOptions()
+_QUALITY = QualityOptions()
+_QUALITY_BANDS = QualityBands()
 
 LONGEST_CONTEXT_TOK = 4_194_304
 """Above every context that a published model was trained for; a larger figure is a slip of the keyboard."""
@@ -66,6 +70,7 @@ UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Url = Annotated[str, AfterValidator(_without_credentials)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Limits: TypeAlias = tuple[Number, Number, Number]
+QualityLimits: TypeAlias = tuple[Number, Number, Number, Number]
 
 
 class Section(BaseModel):
@@ -285,6 +290,82 @@ class InteractiveSettings(Section):
         )
 
 
+class QualitySettings(Section):
+    """What a quantization costs. Limits are, in this order, those of excellent, good, acceptable and poor."""
+
+    questions: UserPath | None = Field(
+        default=_QUALITY.questions,
+        description="A file of questions that replaces the standard set, or extends it. Null: the standard set.",
+    )
+    text_tok: WholeNumber = Field(
+        default=_QUALITY.text_tok,
+        ge=8,
+        le=1024,
+        description="Tokens of each text along which a quantization is compared with its reference.",
+    )
+    open_tok: WholeNumber = Field(
+        default=_QUALITY.open_tok,
+        ge=64,
+        le=8192,
+        description="Longest free answer, in which loops are looked for.",
+    )
+    kl_limits_nats: QualityLimits = Field(
+        default=_QUALITY_BANDS.kl_nats,
+        description="Largest mean divergence from the reference. Provisional, see docs/quality.md.",
+    )
+    agreement_limits_ratio: QualityLimits = Field(
+        default=_QUALITY_BANDS.agreement_ratio,
+        description="Smallest share of places with the same next word. Provisional.",
+    )
+    loss_limits_ratio: Limits = Field(
+        default=_QUALITY_BANDS.loss_upper_ratio,
+        description="Largest loss of right answers that the questions must be able to rule out; without poor.",
+    )
+    poor_loss_ratio: Number = Field(
+        default=_QUALITY_BANDS.poor_loss_ratio,
+        gt=0,
+        le=1,
+        description="A proven loss of this share of the right answers is poor.",
+    )
+    failed_loss_ratio: Number = Field(
+        default=_QUALITY_BANDS.failed_loss_ratio,
+        gt=0,
+        le=1,
+        description="A proven loss above this share has failed.",
+    )
+    failed_perplexity_ratio: Number = Field(
+        default=_QUALITY_BANDS.failed_perplexity_ratio,
+        gt=1,
+        le=1000,
+        description="The reference's words may surprise a file this many times as much as the reference.",
+    )
+
+    @model_validator(mode="after")
+    def _limits_follow(self) -> QualitySettings:
+        for name, rising in (("kl_limits_nats", True), ("agreement_limits_ratio", False), ("loss_limits_ratio", True)):
+            limits = getattr(self, name)
+            if limits != tuple(sorted(set(limits), reverse=not rising)):
+                raise ValueError(f"{name} must {'rise' if rising else 'fall'} from excellent on")
+        if self.poor_loss_ratio > self.failed_loss_ratio:
+            raise ValueError("poor_loss_ratio must not exceed failed_loss_ratio")
+        return self
+
+    def as_options(self) -> QualityOptions:
+        """What the profile asks."""
+        return QualityOptions(questions=self.questions, text_tok=self.text_tok, open_tok=self.open_tok)
+
+    def as_bands(self) -> QualityBands:
+        """What the answers mean."""
+        return QualityBands(
+            kl_nats=self.kl_limits_nats,
+            agreement_ratio=self.agreement_limits_ratio,
+            loss_upper_ratio=self.loss_limits_ratio,
+            poor_loss_ratio=self.poor_loss_ratio,
+            failed_loss_ratio=self.failed_loss_ratio,
+            failed_perplexity_ratio=self.failed_perplexity_ratio,
+        )
+
+
 class ProfilesSettings(Section):
     """What the models are tested for."""
 
@@ -294,10 +375,15 @@ class ProfilesSettings(Section):
         description="Profiles that take part, in order.",
     )
     interactive: InteractiveSettings = Field(default_factory=InteractiveSettings)
+    quality: QualitySettings = Field(default_factory=QualitySettings)
 
-    def options_for(self, profile: str) -> InteractiveOptions | None:
+    def options_for(self, profile: str) -> InteractiveOptions | QualityOptions | None:
         """The first constructor argument of the profile of that name; ``None`` where it has no settings here."""
-        return self.interactive.as_options() if profile == "interactive" else None
+        sections: Mapping[str, InteractiveSettings | QualitySettings] = {
+            "interactive": self.interactive,
+            "quality": self.quality,
+        }
+        return sections[profile].as_options() if profile in sections else None
 
 
 class RunSettings(Section):

@@ -17,12 +17,13 @@ class QualityBands:
 
     ``kl_nats``: largest mean divergence. ``agreement_ratio``: smallest share of places with the same next word.
     ``loss_upper_ratio``: largest one-sided 95 % upper bound of the loss of right answers for excellent, good and
-    acceptable. ``failed_loss_ratio``: a proven loss above it has failed.
+    acceptable. A proven loss is poor from ``poor_loss_ratio`` on and has failed above ``failed_loss_ratio``, as has a
+    perplexity on the reference's words of more than ``failed_perplexity_ratio`` times the reference's.
     """
 
     kl_nats: tuple[float, float, float, float] = (0.01, 0.05, 0.15, 0.40)
     agreement_ratio: tuple[float, float, float, float] = (0.96, 0.91, 0.85, 0.70)
-    perplexity_ratio_failed: float = 1.5
+    failed_perplexity_ratio: float = 1.5
     loss_upper_ratio: tuple[float, float, float] = (0.05, 0.08, 0.12)
     poor_loss_ratio: float = 0.05
     failed_loss_ratio: float = 0.15
@@ -51,7 +52,7 @@ def _above(value: float, limits: tuple[float, ...]) -> Rating:
 
 def judge_fidelity(found: Fidelity, bands: QualityBands) -> Judged:
     """The worse of divergence and agreement; a rise of the perplexity by half has failed."""
-    if found.perplexity_ratio.value > bands.perplexity_ratio_failed:
+    if found.perplexity_ratio.value > bands.failed_perplexity_ratio:
         return Judged(Rating.FAILED, Rating.FAILED, Rating.FAILED)
 
     def word(kl: float | None, agreement: float | None) -> Rating:
