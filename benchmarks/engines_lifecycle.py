@@ -24,7 +24,8 @@ from benchmarks.engines_real import real_session
 
 async def run():
     print('begun', flush=True)
-    async with real_session(256, Path(sys.argv[1])):
+    state = Path(sys.argv[1])
+    async with real_session(256, state, state / 'model.gguf'):
         await asyncio.sleep(600)
 
 asyncio.run(run())
@@ -37,7 +38,7 @@ async def _cycles(state: Path) -> dict[str, int]:
     me, ports = psutil.Process(), set()
 
     async def once() -> None:
-        async with real_session(256, state) as session:
+        async with real_session(256, state, state / "model.gguf") as session:
             assert session.facts.process_id is not None
             ports.add(session.facts.command[session.facts.command.index("--port") + 1])
 
@@ -79,7 +80,7 @@ def _kills(state: Path) -> int:
     stray = [
         process
         for process in psutil.process_iter(["cmdline"])
-        if any(marked in word or Path(starter_model().path).name in word for word in process.info["cmdline"] or ())
+        if any(marked in word for word in process.info["cmdline"] or ())
     ]
     return len({process.pid for process in [*alive, *stray]})
 
@@ -88,6 +89,7 @@ def run() -> dict[str, object]:
     """Everything that was left, counted; 0 is the promise."""
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
+        (state / "model.gguf").symlink_to(starter_model())  # its path marks every process that serves it
         cycles = asyncio.run(_cycles(state))
         survivors = _kills(state)
     left = sum(cycles.values()) + survivors

@@ -13,8 +13,8 @@ from llmtester.domain.work import ModelRef, ServerSettings, Target
 from llmtester.engines.embedded import EmbeddedEngine
 
 
-def starter_model() -> ModelRef:
-    """The model that ``LLMTESTER_STARTER_MODEL`` names, else the starter model, pulled if it is not here yet."""
+def starter_model() -> Path:
+    """The file that ``LLMTESTER_STARTER_MODEL`` names, else the starter model, pulled if it is not here yet."""
     named = os.environ.get("LLMTESTER_STARTER_MODEL")
     if named is None:
         from llmtester.models.library import ModelManager
@@ -22,15 +22,18 @@ def starter_model() -> ModelRef:
         folder = Path(tempfile.gettempdir()) / "llmtester-benchmarks"
         ModelManager([folder], folder / "cache").pull("starter")
         named = str(next(folder.rglob("*.gguf")))
-    path = Path(named)
-    return ModelRef(path.stem, "", str(path), path.stat().st_size, "benchmark")
+    return Path(named)
 
 
 @asynccontextmanager
-async def real_session(context_tok: int = 1024, state: Path | None = None) -> AsyncIterator[Session]:
-    """A session on a fresh server with its logs in a temporary folder."""
+async def real_session(
+    context_tok: int = 1024, state: Path | None = None, path: Path | None = None
+) -> AsyncIterator[Session]:
+    """A session on a fresh server for ``path`` (the starter model), with its logs in a temporary folder."""
+    path = path or starter_model()
     with tempfile.TemporaryDirectory() as folder:
+        model = ModelRef(path.stem, "", str(path), path.stat().st_size, "benchmark")
         engine = EmbeddedEngine(EngineOptions(folder=state))
-        target = Target("embedded", starter_model(), ServerSettings(context_tok=context_tok))
+        target = Target("embedded", model, ServerSettings(context_tok=context_tok))
         async with engine.open(target, Path(folder)) as session:
             yield session

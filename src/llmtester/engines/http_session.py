@@ -17,7 +17,7 @@ from llmtester.engines.llama_logprobs import Route
 from llmtester.engines.sse import EventSplitter, Splitter
 
 EVENTS_PER_TOKEN, SPARE_EVENTS = 4, 1000  # a stream with more events than that does not end by itself
-GONE_WITHIN_S = 0.5  # after a broken connection: a socket closes a moment before its process is gone
+GONE_WITHIN_S = 1.0  # after a broken connection: a socket closes a moment before its process is gone
 
 
 class ReadAnswer(Protocol):

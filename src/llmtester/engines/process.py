@@ -23,6 +23,7 @@ from llmtester.domain.text import printable
 from llmtester.engines.failures import Ended, explain
 from llmtester.engines.reaper import forget, remember
 
+GUARD = "guard_windows.py" if sys.platform == "win32" else "guard.py"
 GRACE_S = 5.0  # between asking a server to end and killing it
 LOG_LIMIT_BYTES = 8 << 20
 TAIL_LINES = 40
@@ -76,7 +77,6 @@ class ServerManager:
         self.process_id: int | None = None
         self.guard_process_id: int | None = None
         self._guard: subprocess.Popen[bytes] | None = None
-        self._status = b""
         self._ended: Ended | None = None
         self._started_ns = 0
         self._note: Path | None = None
@@ -91,7 +91,7 @@ class ServerManager:
             "log_limit_bytes": launch.log_limit_bytes,
             "grace_s": launch.grace_s,
         }
-        guard = Path(__file__).with_name("guard.py")
+        guard = Path(__file__).with_name(GUARD)
         self._started_ns = time.perf_counter_ns()
         self._guard = subprocess.Popen(
             [sys.executable, "-I", "-S", str(guard), json.dumps(spec)],
@@ -102,7 +102,6 @@ class ServerManager:
             start_new_session=True,
         )
         first = self._status_pipe().readline()
-        os.set_blocking(self._status_pipe().fileno(), False)
         said = json.loads(first) if first else {"error": "its guard process ended at once"}
         if "pid" not in said:
             self._close()
@@ -132,13 +131,9 @@ class ServerManager:
 
     def ended(self) -> Ended | None:
         """How the server ended, ``None`` while it runs. Costs one system call."""
-        if self._ended is None and self._guard is not None:
-            self._status += self._status_pipe().read() or b""
-            *lines, self._status = self._status.split(b"\n")
-            for line in lines:
-                self._ended = Ended(json.loads(line)["exit"])
-            if self._ended is None and self._guard.poll() is not None:
-                self._ended = Ended(-9, guard_lost=True)
+        if self._ended is None and self._guard is not None and self._guard.poll() is not None:
+            last = self._status_pipe().read().strip()
+            self._ended = Ended(json.loads(last)["exit"]) if last else Ended(-9, guard_lost=True)
         return self._ended
 
     async def ended_within(self, limit_s: float) -> Ended | None:
