@@ -4,7 +4,7 @@
 extreme numbers in any place, bytes cut out, put in or doubled, cut ends, parts of one file in another.
 """
 
-from __future__ import annotations
+from __future__ import json
 
 import resource
 import sys
@@ -14,13 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from tests.models.ggufs import ARRAY, BOOL, INT32, Typed, gguf_bytes, llama_metadata, llama_tensors
+
 from benchmarks.models_files import vocabulary_bytes
 from llmtester.domain.errors import ModelError
 from llmtester.domain.work import ServerSettings
 from llmtester.models.facts import facts_of
 from llmtester.models.gguf import read_header
 from llmtester.models.memory import estimate
-from tests.models.ggufs import ARRAY, BOOL, INT32, Typed, gguf_bytes, llama_metadata, llama_tensors
 
 COUNT = 20_000
 SLOWEST_LIMIT_S = 1.0
@@ -148,8 +149,7 @@ def _peak_bytes() -> int:
 def main() -> None:
     """Prints what became of the headers."""
     result = run(int(sys.argv[1]) if len(sys.argv) > 1 else COUNT)
-    print(f"{result['outcomes']}, growth {result['growth_bytes'] / 1e6:.1f} MB, crashes {result['crashes']}")
-    print(f"{'PASS' if result['passed'] else 'FAIL'}: slowest {result['measured'] * 1e3:.1f} ms; {result['promise']}")
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":
