@@ -88,12 +88,7 @@ def _scan(models: Path, cache: Path) -> list[float]:
 
 def main() -> None:
     """Prints times and memory."""
-    result = run()
-    print(
-        f"cold {result['measured']:.2f} s, warm {result['warm_s']:.3f} s, peak {result['peak_bytes'] / 1e6:.0f} MB, "
-        f"{result['files_count']} files with {result['header_bytes'] / 1e9:.2f} GB of headers"
-    )
-    print(f"{'PASS' if result['passed'] else 'FAIL'}: {result['promise']}")
+    print(json.dumps(run(), indent=2))
 
 
 if __name__ == "__main__":
