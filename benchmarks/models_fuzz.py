@@ -4,8 +4,9 @@
 extreme numbers in any place, bytes cut out, put in or doubled, cut ends, parts of one file in another.
 """
 
-from __future__ import json
+from __future__ import annotations
 
+import json
 import resource
 import sys
 import tempfile
