@@ -63,6 +63,7 @@ MARKERS: tuple[_Marker, ...] = (
     _marker(r"No module named '?xllamacpp'?", EngineFailure.EXITED, "pip install xllamacpp"),
     _marker(r"error loading model: .*", EngineFailure.CORRUPT_FILE, _NEW_COPY),
 )
+_NO_REASON = " and named no known reason"
 _SIGNALS = {
     signal.SIGILL: "this build uses processor instructions that this machine lacks",
     signal.SIGSEGV: "the server crashed while reading memory",
@@ -106,6 +107,11 @@ def _from_exit_code(what: str, ended: Ended | None, tail: tuple[str, ...]) -> En
         fix = _SIGNAL_FIXES.get(number, "try another build of the engine; its last log lines are in the report")
         failure = EngineFailure.EXITED
     else:
-        why = f"it ended with exit code {ended.code} and named no known reason"
+        why = f"it ended with exit code {ended.code}{_NO_REASON}"
         failure, fix = EngineFailure.EXITED, "read its last log lines; they are in the report"
     return EngineError(failure, f"{what} ended", why=why, fix=fix, log_tail=tail)
+
+
+def gives_no_reason(error: EngineError) -> bool:
+    """Whether a server ended by itself and its log does not say why."""
+    return error.failure is EngineFailure.EXITED and error.why.endswith(_NO_REASON)
