@@ -171,8 +171,9 @@ class ServerManager:
 
     def log_tail(self) -> tuple[str, ...]:
         """The last lines of the log, made printable."""
-        names = ("server-recent.log", "server.log")
-        path = next((path for name in names if (path := self.launch.log_folder / name).exists()), None)
+        names = ("server-recent.log", "server-older.log", "server.log")  # the newest may have just been begun
+        paths = [self.launch.log_folder / name for name in names]
+        path = next((path for path in paths if path.exists() and path.stat().st_size), None)
         if path is None:
             return ()
         with path.open("rb") as file:
