@@ -44,14 +44,19 @@ class Candidate:
     rating: Rating
     speed: Estimate
     quality: QualitySummary | None = None
+    sibling_bytes: int = 0
 
     @property
     def capability(self) -> tuple[float, float]:
-        """More parameters first, then better answers where they were measured, else more bits a weight. Where a file
-        does not say its parameters, its size stands for them."""
+        """More parameters first, then better answers where they were measured, else more bits a weight.
+
+        Where a file does not say its parameters, its size stands for them, and where its answers were compared with
+        those of its siblings, the size of the largest of them.
+        """
         model = self.target.model
-        worth = round(model.bits_per_weight or 0.0, 1) if self.quality is None else -float(_rank(self.quality))
-        return (float(model.parameters_count or model.size_bytes), worth)
+        if self.quality is None:
+            return (float(model.parameters_count or model.size_bytes), round(model.bits_per_weight or 0.0, 1))
+        return (float(model.parameters_count or self.sibling_bytes), -float(_rank(self.quality)))
 
     @property
     def sound(self) -> bool:
@@ -87,7 +92,8 @@ def _candidates(
         rating = ratings.worst([cell.rating for cell in own])
         if speeds and rating is not Rating.NOT_RATED:
             slowest = min(speeds, key=lambda speed: speed.value)
-            found.append(Candidate(target, own, rating, slowest, judged.get(target.key)))
+            siblings = [one.model.size_bytes for one in targets if one.model.name == target.model.name]
+            found.append(Candidate(target, own, rating, slowest, judged.get(target.key), max(siblings)))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path, user_state_path
 
 from llmtester import plugins
+from llmtester.api import references
 from llmtester.domain.errors import EnvironmentNotReady, NothingToDo
 from llmtester.domain.ports import Engine, Profile
 from llmtester.domain.records import Absent, Available, Machine, Missing
@@ -28,19 +29,22 @@ def plan(loaded: Loaded) -> Plan:
     """
     settings = loaded.settings
     name, engine = choose_engine(settings)
-    chosen = _choose_models(settings, engine)
+    profiles = profiles_of(settings, settings.profiles.enabled)
+    chosen = _choose_models(settings, engine, compare=any(profile.compares for profile in profiles.values()))
     machine = this_machine()
+    packs, unused = references.usable(profiles, settings.server.context_tok)
     wanted = planner.Wanted(
         engine=name,
         models=chosen.models,
-        profiles=profiles_of(settings, settings.profiles.enabled),
+        profiles=profiles,
         server=settings.server.as_server_settings(),
         seed=settings.run.seed,
         hardware=Hardware(
             cores_count=min(machine.physical_cores, machine.cpu_limit_cores),
             memory_bytes=min(machine.memory_bytes, machine.memory_limit_bytes),
         ),
-        notes=chosen.notes,
+        notes=(*chosen.notes, *unused),
+        packs=[pack.target for pack in packs],
     )
     return planner.plan(wanted, _memory_need(settings, engine))
 
@@ -87,7 +91,7 @@ def this_machine() -> Machine:
     return read_machine()
 
 
-def _choose_models(settings: Settings, engine: Engine) -> selection.Selection:
+def _choose_models(settings: Settings, engine: Engine, *, compare: bool) -> selection.Selection:
     """The models of a run: the engine's own, or the GGUF files of this machine. Raises ``NothingToDo``, and the
     ``ModelError`` of the first file if none of the files can be used."""
     names, quants, quick = settings.models.include, settings.models.quants, settings.run.quick
@@ -98,11 +102,11 @@ def _choose_models(settings: Settings, engine: Engine) -> selection.Selection:
                 f"The engine {engine.name} has no model called {', '.join(map(repr, names))}",
                 fix="llmtester run --dry-run without --models shows what it has; llmtester models list shows the rest",
             )
-        return selection.select(own, (), quants, quick=quick)
+        return selection.select(own, (), quants, quick=quick, compare=compare)
     scan = model_manager(settings).scan()
     if scan.unusable and not scan.models:
         raise scan.unusable[0].error
-    chosen = selection.select([found.ref for found in scan.models], names, quants, quick=quick)
+    chosen = selection.select([found.ref for found in scan.models], names, quants, quick=quick, compare=compare)
     unusable = tuple(f"{bad.path.name} is left out: {bad.error.what}" for bad in scan.unusable)
     return replace(chosen, notes=chosen.notes + unusable)
 

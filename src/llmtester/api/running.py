@@ -14,6 +14,7 @@ from llmtester.analysis.summary import Summary
 from llmtester.api import logbook
 from llmtester.api.logbook import EventLog
 from llmtester.api.planning import choose_engine, model_manager, plan, profiles_of, this_machine
+from llmtester.api.references import open_pack
 from llmtester.api.reporting import report, summary
 from llmtester.domain.errors import EnvironmentNotReady, StoreError
 from llmtester.domain.events import Event, RunEnded, RunResumed, RunStarted
@@ -23,6 +24,7 @@ from llmtester.domain.work import Plan
 from llmtester.settings import Loaded, Settings
 from llmtester.store import journal, runs
 from llmtester.store.journal import Journal
+from llmtester.store.references import ENGINE as PACK_ENGINE
 from llmtester.store.runs import RunFolder
 
 
@@ -139,7 +141,11 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
 
     canary = LoopCanary()
     workbench = Workbench(
-        open_target=lambda target: bench.engine.open(target, folder.server_folder(target)),
+        open_target=lambda target: (
+            open_pack(target)
+            if target.engine == PACK_ENGINE
+            else bench.engine.open(target, folder.server_folder(target))
+        ),
         profiles=profiles_of(bench.settings, dict.fromkeys(cell.profile for cell in state.plan.cells)),
         clock=SystemClock(),
         sensors=SystemSensors(canary),
@@ -176,7 +182,8 @@ def _result(folder: RunFolder, ended: RunEnded, settings: Settings) -> RunResult
 
 def _engine_of(state: RunState, settings: Settings) -> tuple[Engine, str]:
     """The engine that the run was started with, and its build of today."""
-    name = state.plan.cells[0].target.engine
+    served = (target.engine for target in state.plan.targets if target.engine != PACK_ENGINE)
+    name = next(served, state.plan.cells[0].target.engine)
     engine: Engine = plugins.load("engine", name)(settings.engine_options(folder=user_state_path("llmtester")))
     found = engine.available()
     if isinstance(found, Missing):
@@ -188,10 +195,11 @@ def _refuse_if_changed(state: RunState, settings: Settings, engine: Engine, buil
     """A resumed run must mean the same as an undisturbed one. Raises ``StoreError`` naming every difference."""
     differences = list(state.machine.differences(this_machine())) if state.machine else []
     if engine.catalogue(()) is None:
-        builds = {target.facts.build for target in state.targets.values() if target.facts}
+        own = [target for target in state.plan.targets if target.engine != PACK_ENGINE]
+        builds = {facts.build for target in own if (facts := state.targets[target.key].facts)}
         differences += [f"engine build: {then} then, {build} now" for then in sorted(builds - {build})]
         known = {model.ref.path: model.ref.fingerprint for model in model_manager(settings).scan().models}
-        for target in state.plan.targets:
+        for target in own:
             now = known.get(target.model.path)
             if now is None:
                 differences.append(f"{target.model.label} is not at {target.model.path} any more")

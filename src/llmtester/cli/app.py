@@ -26,6 +26,7 @@ class Commands(CommandsOnDemand):
             "Serve one model on 127.0.0.1 with an OpenAI-compatible interface.",
         ),
         "models": ("llmtester.cli.models_commands:app", "List, inspect, fetch, verify and remove models."),
+        "quality": ("llmtester.cli.quality_commands:app", "Move the answers of a reference to another machine."),
         "config": ("llmtester.cli.config_commands:app", "Show where each setting comes from, or write a first file."),
     }
 

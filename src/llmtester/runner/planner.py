@@ -18,7 +18,11 @@ NeedBytes = Callable[[ModelRef, ServerSettings], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a run is asked for, resolved: which engine, models in order, profiles in order, settings, seed."""
+    """What a run is asked for, resolved: which engine, models in order, profiles in order, settings, seed.
+
+    ``packs`` are references that were measured elsewhere; one is used where it keeps more of the original weights than
+    every file of its model here.
+    """
 
     engine: str
     models: Sequence[ModelRef]
@@ -27,6 +31,7 @@ class Wanted:
     seed: int
     hardware: Hardware
     notes: tuple[str, ...] = ()
+    packs: Sequence[Target] = ()
 
 
 def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
@@ -41,11 +46,14 @@ def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
     needs = {target.key: need_bytes(target.model, target.settings) for target in targets}
     reasons = {key: _too_large(need, wanted.hardware.memory_bytes) for key, need in needs.items()}
     compares = any(profile.compares for profile in wanted.profiles.values())
-    references = _references([target for target in targets if not reasons[target.key]]) if compares else {}
+    fitting = [target for target in targets if not reasons[target.key]]
+    references = _references([*fitting, *wanted.packs]) if compares else {}
     for target in _references_first(targets, references):
-        reason = reasons[target.key]
+        reason = reasons.get(target.key)
         reference = references.get(target.model.name, target)
         for name, profile in wanted.profiles.items():
+            if target in wanted.packs and not profile.compares:
+                continue
             compared_with = reference.key if profile.compares and reference != target else None
             for load in profile.loads(target.settings.context_tok):
                 if compared_with and load.name in profile.reference_loads:

@@ -24,13 +24,18 @@ class Selection:
 
 
 def select(
-    models: Sequence[ModelRef], names: Sequence[str] = (), quants: Sequence[str] = (), *, quick: bool = False
+    models: Sequence[ModelRef],
+    names: Sequence[str] = (),
+    quants: Sequence[str] = (),
+    *,
+    quick: bool = False,
+    compare: bool = False,
 ) -> Selection:
     """Models that match any of ``names`` (shell patterns, ``name`` or ``name:quantization``) and any of ``quants``.
 
     ``quick`` keeps, per model, the quantizations of ``QUICK_QUANTIZATIONS``, or the one nearest to Q4_K_M where a
-    model has none of them, and says so. Raises ``NoModels`` for no models at all, else ``NothingToDo`` naming what
-    matched nothing and what there is.
+    model has none of them, and says so; with ``compare`` also the largest one, with which the others are compared.
+    Raises ``NoModels`` for no models at all, else ``NothingToDo`` naming what matched nothing and what there is.
     """
     if not models:
         raise NoModels("There is no model on this machine yet", fix="llmtester models pull starter")
@@ -45,8 +50,16 @@ def select(
         chosen = [model for model in chosen if any(_same(model.quantization, quant) for quant in quants)]
     notes: list[str] = []
     if quick and not quants:
+        largest = _largest(chosen) if compare else []
         chosen, notes = _quick(chosen)
+        chosen += [model for model in largest if model not in chosen]
     return Selection(tuple(sorted(chosen, key=_order)), tuple(notes))
+
+
+def _largest(models: Sequence[ModelRef]) -> list[ModelRef]:
+    """Of each model the file that keeps most of the original weights."""
+    by_detail = sorted(models, key=lambda model: (model.bits_per_weight or 0.0, model.size_bytes))
+    return list({model.name: model for model in by_detail}.values())
 
 
 def _quick(models: Sequence[ModelRef]) -> tuple[list[ModelRef], list[str]]:

@@ -1,0 +1,40 @@
+"""The promise: of 10,000 questions of each generator the right answer scores 1, wrong ones 0, and none repeats."""
+
+from __future__ import annotations
+
+import json
+
+from llmtester.profiles.quality.items import generate
+from llmtester.profiles.quality.question_set import SHORT, WRITTEN
+from llmtester.profiles.quality.scoring import grade
+
+ITEMS_COUNT = 10_000
+SEED = 31
+
+
+def run() -> dict[str, object]:
+    """How many questions of all generators break the promise."""
+    broken: dict[str, int] = {}
+    distractors = 0
+    for category in (*WRITTEN, *SHORT):
+        items = list(generate(category, ITEMS_COUNT, SEED))
+        bad = ITEMS_COUNT - len({item.prompt for item in items})
+        for item in items:
+            distractors += len(item.distractors)
+            right = grade(item, item.oracle, complete=True).score == 1
+            missed = all(grade(item, text, complete=True).score == 0 for text in item.distractors)
+            bad += not (right and missed and item.distractors)
+        broken[category.name] = bad
+    return {
+        "name": "quality_items",
+        "promise": f"{ITEMS_COUNT} items a generator: oracle 1, distractors 0, no duplicate",
+        "measured": sum(broken.values()),
+        "limit": 0,
+        "passed": not any(broken.values()),
+        "broken": broken,
+        "distractors": distractors,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=2))

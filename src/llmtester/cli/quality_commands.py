@@ -1,0 +1,63 @@
+"""``llmtester quality``: take the answers of a reference from one machine to another, and look at the questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmtester.cli.console import say
+from llmtester.domain.text import printable
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+reference = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="References measured on another machine.")
+app.add_typer(reference, name="reference")
+
+
+@reference.command("export")
+def export(
+    run: Annotated[str, typer.Argument(help="latest, a run id or a run folder.", metavar="RUN")],
+    file: Annotated[Path, typer.Argument(help="Where to write the pack.", metavar="FILE")],
+    model: Annotated[str | None, typer.Option(help="Which model, if the run has several.", metavar="NAME")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
+    runs: Annotated[Path | None, typer.Option("--runs", help="Folder of runs.", metavar="DIR")] = None,
+) -> None:
+    """Write the answers of the reference of a run into a file.
+
+    \b
+    llmtester quality reference export latest big-model.reference.jsonl
+    """
+    from llmtester import api
+    from llmtester.api.references import export_reference
+
+    settings = api.load_settings(config, {"run.output_dir": str(runs) if runs else None}).settings
+    count = export_reference(settings, run, file, model)
+    say(f"Wrote {count} answers.")
+    typer.echo(printable(str(file), 1000))
+
+
+@reference.command("import")
+def take(
+    file: Annotated[Path, typer.Argument(help="A pack that export wrote.", metavar="FILE")],
+) -> None:
+    """Keep a pack, so that later runs compare with it where no better file of the model is here.
+
+    \b
+    llmtester quality reference import big-model.reference.jsonl
+    """
+    from llmtester.api.references import import_reference
+
+    pack = import_reference(file)
+    say(f"Runs with the profile quality compare {printable(pack.target.model.name)} with it from now on.")
+    typer.echo(
+        f"{printable(pack.target.model.label)}: {len(pack.samples)} answers, made by {printable(pack.facts.build)}"
+    )
+
+
+@app.command("questions")
+def questions() -> None:
+    """Print the standard questions as JSON, with their hash and right answers."""
+    from llmtester.api.references import standard_questions
+
+    typer.echo(standard_questions(), nl=False)

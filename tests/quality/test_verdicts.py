@@ -1,0 +1,259 @@
+"""From evidence to words: whole runs on fake models whose true damage is known."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+
+import pytest
+
+from llmtester.analysis.quality import stability, tasks
+from llmtester.analysis.quality.bands import QualityBands, judge_tasks
+from llmtester.analysis.quality.statistics import holm
+from llmtester.analysis.ratings import BANDS
+from llmtester.analysis.summarise import Lens, summarise
+from llmtester.analysis.summary import Fidelity, QualitySummary, Rating, Stability, Summary, Tasks
+from llmtester.domain.records import Sample
+from llmtester.domain.work import Plan, Request, ServerSettings
+from llmtester.engines import fake_quality
+from llmtester.engines.fake_script import Script
+from llmtester.profiles.interactive import InteractiveProfile
+from llmtester.profiles.quality import scoring
+from llmtester.profiles.quality.profile import QualityOptions, QualityProfile
+from llmtester.profiles.quality.question_set import standard
+from llmtester.runner import planner
+from llmtester.runner.forecast import Hardware
+from tests.worlds import World, sample
+
+LENS = Lens({"interactive": InteractiveProfile.headline, "quality": ()}, BANDS)
+REFERENCE = "m?size_mb=400&decode_tok_per_s=40&realtime=0:F16"
+
+
+def planned(world: World, *scripts: str, quick: bool = False, options: QualityOptions | None = None) -> Plan:
+    world.profiles = {"interactive": InteractiveProfile(), "quality": QualityProfile(options, quick=quick)}
+    refs = world.engine.catalogue(scripts)
+    wanted = planner.Wanted("fake", refs, world.profiles, ServerSettings(), 1, Hardware(2, 16 * 10**9))
+    return planner.plan(wanted, lambda one, settings: None)
+
+
+@cache
+def ran(*scripts: str, quick: bool = False, items: int | None = None) -> Summary:
+    world = World()
+    state, _ = world.run(planned(world, *scripts, quick=quick, options=QualityOptions(items_count=items)))
+    return summarise(state, LENS)
+
+
+def only(said: Summary) -> QualitySummary:
+    (found,) = [one for one in said.quality if one.reference]
+    return found
+
+
+def test_the_same_file_again_is_excellent_and_within_noise() -> None:
+    """No divergence, every word agrees, no answer differs."""
+    found = only(ran(REFERENCE, "m?size_mb=200&realtime=0:Q8_0"))
+    assert isinstance(found.fidelity, Fidelity)
+    assert found.fidelity.kl_nats.value < 1e-4
+    assert found.fidelity.agreement_ratio.value >= 0.999
+    assert found.rating is Rating.EXCELLENT
+    assert found.warnings == ()
+    assert "EXCELLENT" in found.sentence
+    assert "100 of 100 places" in found.sentence
+
+
+def test_damage_is_ordered_and_rated() -> None:
+    """More noise on the logits is more divergence, and the word gets worse."""
+    said = ran(
+        REFERENCE,
+        *(
+            f"m?size_mb={size}&damage={d}&realtime=0:{q}"
+            for size, d, q in ((200, 0.05, "Q8_0"), (150, 0.2, "Q5_K_M"), (100, 0.5, "Q4_K_M"), (50, 1.5, "Q2_K"))
+        ),
+        items=16,
+    )
+    found = [one for one in said.quality if one.reference]
+    values = [one.fidelity.kl_nats.value for one in found if isinstance(one.fidelity, Fidelity)]
+    assert values == sorted(values)
+    assert found[0].rating is Rating.EXCELLENT or found[0].evidence["fidelity"] is Rating.EXCELLENT
+    assert found[-1].rating is Rating.FAILED
+
+
+def test_corrupted_answers_are_proven_named_and_shown() -> None:
+    """One in four answers spoiled: the loss is significant and one differing answer is shown with both texts."""
+    found = only(ran(REFERENCE, "m?size_mb=100&corrupt=0.25&realtime=0:Q4_K_M"))
+    assert isinstance(found.tasks, Tasks)
+    assert found.tasks.p_value_holm < 0.05
+    assert found.tasks.better_count == 0
+    assert found.evidence["tasks"] in {Rating.POOR, Rating.FAILED}
+    assert found.example is not None
+    assert found.example.text == fake_quality.WRONG
+    assert "no accident" in found.sentence
+
+
+def test_loops_fail_a_file() -> None:
+    """A file that repeats itself in most long answers has failed, whatever its other evidence."""
+    found = only(ran(REFERENCE, "m?size_mb=100&loops=0.9&realtime=0:Q3_K_M", items=16))
+    assert isinstance(found.stability, Stability)
+    assert found.stability.looping_count >= 3
+    assert found.rating is Rating.FAILED
+    assert "repeated itself" in found.sentence
+
+
+def test_quick_mode_stops_early_when_the_loss_is_clear() -> None:
+    """Gross damage needs fewer batches; none needs all of them and is called no loss shown."""
+    gross = ran(REFERENCE, "m?size_mb=100&corrupt=0.8&realtime=0:Q2_K", quick=True)
+    none = ran(REFERENCE, "m?size_mb=100&realtime=0:Q8_0", quick=True)
+
+    def trials(said: Summary) -> int:
+        (cell,) = [c for c in said.cells if c.load.name == "tasks" and c.target == only(said).target]
+        return cell.trials_count
+
+    assert trials(gross) < trials(none) == 9
+    assert only(gross).rating is Rating.FAILED
+
+
+def test_advice_never_names_a_damaged_file() -> None:
+    """The fast small file would have been the answer; its answers are damaged, so the next one is named."""
+    said = ran(
+        "m?size_mb=400&decode_tok_per_s=3&realtime=0:F16",
+        "m?size_mb=150&decode_tok_per_s=18&realtime=0:Q5_K_M",
+        "m?size_mb=100&decode_tok_per_s=60&damage=2&realtime=0:Q2_K",
+    )
+    (advice,) = said.advice
+    assert advice.winner is not None
+    assert "Q5_K_M" in advice.winner
+    assert any("damaged" in reason and "Q2_K" in reason for reason in advice.why)
+    assert not any("was not measured" in reason for reason in advice.why)
+
+
+def test_equal_quality_lets_speed_decide() -> None:
+    """Of two files that answer alike the faster one wins, although the other keeps more bits."""
+    said = ran(REFERENCE, "m?size_mb=200&decode_tok_per_s=90&realtime=0:Q8_0")
+    (advice,) = said.advice
+    assert advice.winner is not None
+    assert "Q8_0" in advice.winner
+
+
+def test_a_model_without_siblings_is_not_compared() -> None:
+    """One file is its own reference: right answers are told, no verdict is given."""
+    (found,) = ran(REFERENCE, items=16).quality
+    assert (found.reference, found.rating, found.words) == (None, Rating.NOT_RATED, "not compared")
+    assert "questions right" in found.sentence
+
+
+def test_a_killed_run_keeps_its_texts() -> None:
+    """After an interruption the candidate follows the texts that the journal holds, and the verdict is the same."""
+    scripts = (REFERENCE, "m?size_mb=100&damage=0.3&realtime=0:Q4_K_M")
+    world = World()
+    state = world.start(planned(world, *scripts, options=QualityOptions(items_count=16)))
+    runner = world.runner(state)
+
+    def emit(event: object) -> None:
+        world.events.append(event)  # type: ignore[arg-type]  # an event
+        if getattr(event, "cell", "") and "Q4_K_M" in str(event.cell):  # type: ignore[attr-defined]  # asked above
+            runner.stop("test")
+
+    runner = world.runner(state, emit)
+    asyncio.run(runner.run())
+    again = world.resume()
+    asyncio.run(world.runner(again).run())
+    one, other = only(summarise(again, LENS)), only(ran(*scripts, items=16))
+    assert (one.words, one.details) == (other.words, other.details)
+
+
+def answered(script: Script) -> dict[str, Sample]:
+    """What a fake model answers to the standard set, graded, without a server."""
+    found = {}
+    for item in standard().items:
+        request = Request(item.id, (), item.max_tok, fixed_length=False, oracle=item.oracle)
+        text = fake_quality.reply(script, request) or ""
+        graded = scoring.grade(item, text, complete=True)
+        found[item.id] = sample(request_id=item.id, text=text, grade=graded)
+    return found
+
+
+def accused(number: int, **damage: float) -> tuple[bool, bool]:
+    """Whether a loss was proven, and whether a kind of question was named, in simulated run ``number``."""
+    told = answered(Script(f"m{number}", "F16"))
+    found = tasks.measure(told, answered(Script(f"m{number}", "Q4_K_M", seed=number, **damage)))  # type: ignore[arg-type]  # numbers
+    assert isinstance(found, Tasks)
+    judged = judge_tasks(found, QualityBands())
+    assert isinstance(judged, str) or judged.rating
+    return found.p_value_holm < 0.05, any(part.degraded for part in found.categories)
+
+
+RUNS_COUNT = 200
+
+
+def test_one_answer_in_ten_corrupted_is_found() -> None:
+    """Caught in at least 80 % of 200 simulated runs, beside 4 % of answers that differ by chance."""
+    caught = sum(accused(number, corrupt=0.10, flips=0.02)[0] for number in range(RUNS_COUNT))
+    assert caught >= 0.8 * RUNS_COUNT
+
+
+def test_answers_that_only_flip_are_not_called_a_loss() -> None:
+    """Nothing corrupted, but answers differ either way as between two runs of equal models: accused in at most 5 %."""
+    wrongly = [accused(number, flips=0.0) for number in range(RUNS_COUNT)]
+    assert sum(lost or named for lost, named in wrongly) == 0
+
+
+@pytest.mark.parametrize("share", [0.03, 0.08])
+def test_even_flips_are_not_a_loss(share: float) -> None:
+    """A model that knows half of the answers and flips some of them either way loses nothing on average."""
+    wrongly = 0
+    for number in range(RUNS_COUNT):
+        told = answered(Script(f"m{number}", "F16", skill=0.5, seed=number, flips=share))
+        found = tasks.measure(told, answered(Script(f"m{number}", "Q8_0", skill=0.5, seed=number, flips=share)))
+        assert isinstance(found, Tasks)
+        wrongly += found.p_value_holm < 0.05 or any(part.degraded for part in found.categories)
+    assert wrongly <= 0.05 * RUNS_COUNT
+
+
+def test_twenty_equal_pairs_get_at_most_one_warning() -> None:
+    """A/A: two runs of one model that differ by chance alone, twenty times."""
+    named = 0
+    for number in range(20):
+        one = answered(Script("aa", "F16", skill=0.6, seed=2 * number, flips=0.05))
+        other = answered(Script("aa", "F16", skill=0.6, seed=2 * number + 1, flips=0.05))
+        found = tasks.measure(one, other)
+        assert isinstance(found, Tasks)
+        named += found.p_value < 0.05 or any(part.degraded for part in found.categories)
+    assert named <= 1
+
+
+def test_categories_that_the_reference_guesses_are_left_out() -> None:
+    """A reference that knows nothing shows nothing: the kinds are named as not informative."""
+    told = answered(Script("m", "F16", skill=0.2))
+    found = tasks.measure(told, told)
+    if isinstance(found, Tasks):
+        guessed = {part.name for part in found.categories if part.name in {"look-up", "order", "language"}}
+        assert not any(part.informative for part in found.categories if part.name in guessed)
+
+
+def test_losses_are_corrected_for_the_number_of_candidates() -> None:
+    """Two candidates share the five percent."""
+    said = ran(REFERENCE, "m?size_mb=200&corrupt=0.04&realtime=0:Q8_0", "m?size_mb=100&corrupt=0.3&realtime=0:Q2_K")
+    found = [one.tasks for one in said.quality if one.reference and isinstance(one.tasks, Tasks)]
+    assert [one.p_value_holm for one in found] == list(holm([one.p_value for one in found]))
+
+
+@pytest.mark.parametrize(
+    ("text", "looping"),
+    [
+        (" and so on" * 30, True),
+        ("word " * 40, True),
+        (" ".join(f"w{number}" for number in range(300)), False),
+        ("The tide came in. " * 2 + "Then the boats left, one by one, and nobody spoke until evening.", False),
+        ("", False),
+    ],
+)
+def test_loops_are_seen_and_prose_is_not_one(text: str, looping: bool) -> None:
+    """Repetition at the end, of single words and of phrases; a refrain is no loop."""
+    assert stability.loops(text) is looping
+
+
+def test_garbage_and_other_scripts() -> None:
+    """Replacement characters and a sudden change of script are noticed."""
+    assert stability.garbage("ab\ufffd\ufffdcd")
+    assert not stability.garbage("plain text\nwith lines")
+    assert stability.foreign_ratio("hello \u4f60\u597d\u4e16\u754c") > 0.4
+    assert stability.foreign_ratio("Grüße, señor") == 0
