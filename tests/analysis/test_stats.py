@@ -93,10 +93,18 @@ def test_ratio_interval_covers_as_promised(count: int) -> None:
     assert 0.93 <= hits / 2000 <= 0.97
 
 
+def test_ratio_interval_stays_positive() -> None:
+    """A speed cannot be negative, however wild the trials were."""
+    interval = stats.ratio_interval([100.0] * 5, [1.0, 1.0, 1.0, 1.0, 60.0])
+    assert interval is not None
+    assert 0 < interval[0] < 500 / 64 < interval[1]
+
+
 def test_ratio_interval_needs_two_blocks_and_time() -> None:
     """One block has no spread, and no time has no speed."""
     assert stats.ratio_interval([1.0], [1.0]) is None
     assert stats.ratio_interval([1.0, 1.0], [0.0, 0.0]) is None
+    assert stats.ratio_interval([0.0, 0.0], [1.0, 1.0]) is None
 
 
 def test_coefficient_of_variation() -> None:

@@ -11,7 +11,19 @@ Every function raises ``LlmtesterError`` with what happened, why, and the fix.
 
 from llmtester.api.models import ServeWish, Serving, pull, serve
 from llmtester.api.planning import choose_engine, model_manager, plan
-from llmtester.api.reporting import find_run, plain_log, plan_lines, report, show, summary, watch
+from llmtester.api.reporting import (
+    RunRow,
+    compare,
+    comparison_lines,
+    find_run,
+    list_runs,
+    plain_log,
+    plan_lines,
+    report,
+    show,
+    summary,
+    watch,
+)
 from llmtester.api.running import Observer, RunResult, resume, run
 from llmtester.settings import Loaded, load_settings
 from llmtester.store.runs import RunFolder
@@ -21,10 +33,14 @@ __all__ = [
     "Observer",
     "RunFolder",
     "RunResult",
+    "RunRow",
     "ServeWish",
     "Serving",
     "choose_engine",
+    "compare",
+    "comparison_lines",
     "find_run",
+    "list_runs",
     "load_settings",
     "model_manager",
     "plain_log",

@@ -53,7 +53,9 @@ def model_manager(settings: Settings) -> ModelManager:
     """The models of this machine: scan, pull, inspect, verify and remove them."""
     from llmtester.models.library import ModelManager
 
-    return ModelManager(settings.models.folders, user_cache_path("llmtester"), settings.models.catalog)
+    return ModelManager(
+        settings.models.folders, user_cache_path("llmtester"), settings.models.catalog, machine=this_machine()
+    )
 
 
 def choose_engine(settings: Settings) -> tuple[str, Engine]:

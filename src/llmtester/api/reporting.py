@@ -6,15 +6,18 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmtester import plugins
+from llmtester.analysis import compare as side_by_side
+from llmtester.analysis.compare import Comparison
 from llmtester.analysis.ratings import BANDS, Bands
 from llmtester.analysis.state import RunState
 from llmtester.analysis.summarise import Lens, summarise
 from llmtester.analysis.summary import Summary
-from llmtester.domain.errors import EnvironmentNotReady
+from llmtester.domain.errors import EnvironmentNotReady, LlmtesterError, NothingToDo
 from llmtester.domain.events import Event
 from llmtester.domain.work import Plan
 from llmtester.settings import Settings, load_settings
@@ -65,6 +68,59 @@ def report(
 def find_run(settings: Settings, name: str) -> RunFolder:
     """The run called ``name`` (``latest``, an id, a path). Raises ``NothingToDo``."""
     return runs.find(settings.run.output_dir, name)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One line of ``list_runs``. ``models`` are labels, ``problem`` says why a run cannot be read (the rest is empty
+    then). All text but ``run_id`` is untrusted."""
+
+    run_id: str
+    started_unix_ns: int | None
+    cpu_model: str
+    models: tuple[str, ...]
+    outcome: str
+    verdict: str
+    problem: str = ""
+
+
+def list_runs(settings: Settings) -> tuple[RunRow, ...]:
+    """Every run in the output folder, newest first; one that cannot be read is a row that says so."""
+    return tuple(_row(folder, settings) for folder in reversed(runs.all_runs(settings.run.output_dir)))
+
+
+def _row(folder: RunFolder, settings: Settings) -> RunRow:
+    try:
+        said = summary(folder, settings)
+    except LlmtesterError as error:
+        return RunRow(folder.run_id, None, "", (), "unreadable", "", error.why or error.what)
+    models = tuple(dict.fromkeys(target.model.label for target in said.targets))
+    outcome = "running" if said.outcome == "unfinished" and folder.is_active() else said.outcome
+    verdict = said.advice[0].verdict if said.advice else ""
+    return RunRow(folder.run_id, said.started_unix_ns, said.machine.cpu_model, models, outcome, verdict)
+
+
+def compare(settings: Settings, before: str, after: str) -> Comparison:
+    """What changed from one run to the other (each ``latest``, an id or a path). Raises ``NothingToDo`` if they have no
+    cell in common."""
+    states = [RunState(journal.read(find_run(settings, name).journal).events) for name in (before, after)]
+    lenses = [lens(state.plan, settings) for state in states]
+    first, second = (summarise(state, seen) for state, seen in zip(states, lenses, strict=True))
+    found = side_by_side.compare(first, second, lenses[0].headlines)
+    if not found.cells:
+        raise NothingToDo(
+            f"The runs {first.run_id} and {second.run_id} have no cell in common",
+            why="a cell is a model, a quantization, a profile and a load",
+            fix="see what each run holds: llmtester report list",
+        )
+    return found
+
+
+def comparison_lines(found: Comparison) -> Iterator[str]:
+    """A comparison as lines of text for a terminal of 80 columns."""
+    from llmtester.views import comparison as view
+
+    return view.comparison_lines(found)
 
 
 def watch(folder: RunFolder, console: Console, settings: Settings) -> None:

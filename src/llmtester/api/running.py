@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -140,6 +142,14 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
         bench.observer.event(event)
 
     canary = LoopCanary()
+
+    @contextmanager
+    def measured_window() -> Iterator[None]:
+        """Quiet, and without the lateness of what was done before it: collecting, writing prompts."""
+        with quiet_garbage_collector():
+            canary.take_worst_ns()
+            yield
+
     workbench = Workbench(
         open_target=lambda target: (
             open_pack(target)
@@ -149,7 +159,7 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
         profiles=profiles_of(bench.settings, dict.fromkeys(cell.profile for cell in state.plan.cells)),
         clock=SystemClock(),
         sensors=SystemSensors(canary),
-        quiet=quiet_garbage_collector,
+        quiet=measured_window,
     )
     runner = MatrixRunner(state, emit, workbench)
 

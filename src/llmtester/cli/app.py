@@ -17,6 +17,10 @@ class Commands(CommandsOnDemand):
     rows: ClassVar[Mapping[str, tuple[str, str]]] = {
         "run": ("llmtester.cli.run_command:run", "Measure models on this machine and say which one to use."),
         "report": ("llmtester.cli.report_commands:report", "Write the reports of a run again, finished or not."),
+        "compare": (
+            "llmtester.cli.compare_command:compare",
+            "Say what changed from one run to another, and whether it is real.",
+        ),
         "watch": (
             "llmtester.cli.report_commands:watch",
             "Follow a run on the terminal, also one that another process is writing.",

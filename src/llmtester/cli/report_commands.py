@@ -5,17 +5,27 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmtester.cli.console import say
 from llmtester.domain.errors import NothingToDo
+from llmtester.domain.text import printable
+
+if TYPE_CHECKING:
+    from llmtester.api import RunRow
+    from llmtester.settings import Settings
 
 
 def report(
-    run: Annotated[str, typer.Argument(help="latest, a run id or a run folder.", metavar="[RUN]")] = "latest",
+    run: Annotated[
+        str, typer.Argument(help="latest, a run id, a run folder, or the word list.", metavar="[RUN]")
+    ] = "latest",
     formats: Annotated[
         str, typer.Option("--format", help="Any of html, json, csv, md.", metavar="A,B")
     ] = "json,csv,html",
@@ -23,17 +33,21 @@ def report(
     output_dir: Annotated[Path | None, typer.Option(help="Write the files here.", metavar="DIR")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
     runs: Annotated[Path | None, typer.Option("--runs", help="Folder of runs.", metavar="DIR")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The file names as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The file names, or the list, as JSON.")] = False,
 ) -> None:
     """Write the reports of a run again, finished or not.
 
     \b
     llmtester report latest --open
     llmtester report 20261124-120000-1a2b --format md
+    llmtester report list
     """
     from llmtester import api
 
     settings = api.load_settings(config, {"run.output_dir": str(runs) if runs else None}).settings
+    if run == "list":
+        _list(settings, as_json=as_json)
+        return
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     if open_it and "html" not in wanted:
         wanted.append("html")
@@ -66,6 +80,40 @@ def watch(
         # Ctrl-C goes to every process of the terminal; the run decides what it means, and ends us when it ends.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     api.watch(api.find_run(settings, run), Console(stderr=True, highlight=False), settings)
+
+
+def _list(settings: Settings, *, as_json: bool) -> None:
+    """Print every run of the output folder, newest first. Raises ``NothingToDo`` if there is none."""
+    from llmtester import api
+
+    rows = api.list_runs(settings)
+    if as_json:
+        data = [asdict(row) for row in rows]
+        sys.stdout.write(json.dumps({"schema": "llmtester/report-list/1", "ok": True, "data": data}) + "\n")
+    elif rows:
+        for line in list_lines(rows):
+            typer.echo(line)
+    else:
+        raise NothingToDo(f"There is no run in {settings.run.output_dir} yet", fix="llmtester run --quick")
+
+
+def list_lines(rows: Sequence[RunRow]) -> Iterator[str]:
+    """Runs as a table of at most 80 columns: a line of facts for each, and under it what the run said."""
+    yield f"{'run':20}  {'date':16}  {'outcome':11}  machine"
+    for row in rows:
+        started_s = None if row.started_unix_ns is None else row.started_unix_ns / 1e9
+        date = "unknown" if started_s is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(started_s))
+        yield f"{row.run_id:20}  {date:16}  {row.outcome:11}  {_cut(row.cpu_model, 27)}".rstrip()
+        said = row.problem or row.verdict or "no advice"
+        if row.models:
+            yield f"  {_cut(', '.join(row.models), 78)}"
+        yield f"  {_cut(said, 78)}"
+
+
+def _cut(text: str, width: int) -> str:
+    """Untrusted ``text`` made safe and at most ``width`` characters long."""
+    safe = printable(text, 1000)
+    return safe if len(safe) <= width else f"{safe[: width - 3]}..."
 
 
 def _open(path: str) -> None:

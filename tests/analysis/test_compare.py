@@ -1,0 +1,152 @@
+"""Two runs side by side: the exact test against known values, false alarms on equal runs, and true changes found."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmtester.analysis.compare import Change, Comparison, compare, mann_whitney_p, smallest_p
+from llmtester.analysis.summarise import summarise
+from llmtester.analysis.summary import Estimate, Summary
+from llmtester.domain.records import Absent
+from llmtester.domain.work import Load
+from tests import worlds
+
+SEEDS = 200
+FEW = Load("short", prompt_tok=64, output_tok=16, min_trials=3, max_trials=3)
+MANY = Load("short", prompt_tok=64, output_tok=32, min_trials=8, max_trials=8)
+
+
+def measured(seed: int, speed_tok_per_s: float = 50.0, load: Load = MANY, quant: str = "Q4_K_M") -> Summary:
+    """A whole run in virtual time on a machine whose speed varies by 4 % from request to request."""
+    script = f"twin?ttft_ms=100&decode_tok_per_s={speed_tok_per_s}&noise=0.04&jitter=0.05&seed={seed}:{quant}"
+    state, _ = worlds.World().run(worlds.fake_plan(script, loads=(load,), seed=seed))
+    return summarise(state, worlds.LENS)
+
+
+def steady(speed_tok_per_s: float) -> Summary:
+    """A run in which each of eight trials had exactly this speed."""
+    run = measured(1)
+    (cell,) = run.cells
+    values = {"decode_tok_per_s": Estimate(speed_tok_per_s, None, None, 8)}
+    trials: dict[str, tuple[float, ...]] = {"decode_tok_per_s": (speed_tok_per_s,) * 8}
+    return replace(run, cells=(replace(cell, metrics={**cell.metrics, **values}, per_trial=trials),))
+
+
+def compared(before: Summary, after: Summary) -> Comparison:
+    return compare(before, after, worlds.LENS.headlines)
+
+
+def change(before: Summary, after: Summary, name: str = "decode_tok_per_s") -> Change:
+    (cell,) = compared(before, after).cells
+    return next(change for change in cell.changes if change.metric.name == name)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(3, 0.10), (4, 0.029), (5, 0.0079), (6, 0.0022), (7, 0.0006)])
+def test_the_smallest_p_is_that_of_the_table(count: int, expected: float) -> None:
+    """Two samples that do not overlap reach the p of the published tables, and no less."""
+    low, high = list(range(count)), list(range(100, 100 + count))
+    assert mann_whitney_p(low, high) == pytest.approx(expected, rel=0.06)
+    assert mann_whitney_p(low, high) == pytest.approx(smallest_p(count, count))
+
+
+VALUES = st.lists(st.integers(0, 4).map(float), min_size=1, max_size=5)
+
+
+@given(VALUES, VALUES)
+def test_p_equals_the_count_over_all_deals(first: list[float], second: list[float]) -> None:
+    """With ties or without, p is the share of all deals of the pooled values whose U is as far from its middle."""
+    pooled, count = [*first, *second], len(first)
+
+    def distance(chosen: tuple[int, ...]) -> float:
+        mine = [pooled[place] for place in chosen]
+        other = [pooled[place] for place in range(len(pooled)) if place not in chosen]
+        u = sum((a > b) + (a == b) / 2 for a in mine for b in other)
+        return abs(u - len(mine) * len(other) / 2)
+
+    seen = distance(tuple(range(count)))
+    deals = list(itertools.combinations(range(len(pooled)), count))
+    expected = sum(distance(deal) >= seen - 1e-9 for deal in deals) / len(deals)
+    assert mann_whitney_p(first, second) == pytest.approx(expected)
+    assert mann_whitney_p(second, first) == pytest.approx(expected)
+
+
+def test_nothing_to_compare_is_no_evidence() -> None:
+    """An empty side gives p = 1, and so do equal values only."""
+    assert mann_whitney_p([], [1.0]) == 1.0
+    assert mann_whitney_p([2.0] * 6, [2.0] * 6) == 1.0
+
+
+def test_equal_runs_are_rarely_called_different() -> None:
+    """Two runs of the same machine differ in name in at most 5 % of 200 pairs."""
+    verdicts = [change(measured(2 * seed), measured(2 * seed + 1)).verdict for seed in range(SEEDS)]
+    assert set(verdicts) <= {"no difference shown", "better", "worse"}
+    assert sum(verdict != "no difference shown" for verdict in verdicts) <= SEEDS * 0.05
+
+
+def test_a_tenth_less_speed_is_found_and_named_worse() -> None:
+    """A true slowdown of 10 % under 4 % noise is found in at least 9 of 10 pairs, and the way back is better."""
+    pairs = [(measured(2 * seed), measured(2 * seed + 1, 45.0)) for seed in range(20)]
+    assert sum(change(old, new).verdict == "worse" for old, new in pairs) >= 18
+    assert sum(change(new, old).verdict == "better" for old, new in pairs) >= 18
+
+
+def test_a_small_change_is_not_called_real_however_sure() -> None:
+    """Trials that all are 2 % faster show no difference that is worth acting on."""
+    found = change(steady(50.0), steady(51.0))
+    assert found.p_value == pytest.approx(smallest_p(8, 8))
+    assert found.change_ratio == pytest.approx(0.02)
+    assert found.verdict == "no difference shown"
+
+
+def test_three_trials_are_too_few() -> None:
+    """Three against three cannot reach 5 %, so nothing is claimed, not even equality."""
+    assert change(measured(1, load=FEW), measured(2, 20.0, load=FEW)).verdict == "too few trials to tell"
+
+
+def test_a_run_equals_itself() -> None:
+    """A run beside itself: no difference anywhere, neither in figures nor in what it was made with."""
+    found = compared(measured(1), measured(1))
+    assert {change.verdict for cell in found.cells for change in cell.changes} == {"no difference shown"}
+    assert (found.differences, found.only_before, found.only_after) == ((), (), ())
+    assert found.cells[0].differences == ()
+
+
+def test_differences_of_machine_build_and_file_are_named() -> None:
+    """Another CPU, another build, another file and another flag each have a line; the cells are still compared."""
+    before, after = measured(1), measured(1)
+    (target,) = after.targets
+    assert target.facts
+    target = replace(
+        target,
+        model=replace(target.model, fingerprint="other"),
+        facts=replace(target.facts, build="b2"),
+        settings=replace(target.settings, threads=2),
+    )
+    machine = replace(after.machine, cpu_model="Other CPU")
+    found = compared(before, replace(after, machine=machine, targets=(target,), version="9"))
+    assert found.differences == ("machine cpu_model: Test CPU then, Other CPU now", "llmtester: 0 then, 9 now")
+    named = [text.partition(":")[0] for text in found.cells[0].differences]
+    assert named == ["file", "engine build", "threads"]
+
+
+def test_cells_without_a_partner_are_listed() -> None:
+    """What only one run has is named by its key and compared with nothing."""
+    before, after = measured(1), measured(1, quant="Q8_0")
+    found = compared(before, after)
+    assert found.cells == ()
+    assert (found.only_before, found.only_after) == ((before.cells[0].key,), (after.cells[0].key,))
+
+
+def test_a_missing_value_is_absent() -> None:
+    """A metric that one run could not compute has no change and no verdict."""
+    before = measured(1)
+    (cell,) = before.cells
+    without = replace(cell, metrics={**cell.metrics, "decode_tok_per_s": Absent("why not")})
+    found = change(before, replace(before, cells=(without,)))
+    assert found.verdict == "absent"
+    assert isinstance(found.change_ratio, Absent)
