@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from platformdirs import user_state_path
 
 from llmtester import plugins
-from llmtester.api.planning import model_manager, plan, profiles_of
+from llmtester.api.planning import model_manager, plan
 from llmtester.api.reporting import find_run, summary
 from llmtester.domain.errors import ConfigurationError, NothingToDo
 from llmtester.domain.ports import Engine
-from llmtester.domain.work import ModelRef, Target
+from llmtester.domain.text import printable
+from llmtester.domain.work import ModelRef, Plan, Target
 from llmtester.models.fit import Fit
 from llmtester.settings import Loaded, Settings, load_settings
 
@@ -76,8 +77,10 @@ def serve(loaded: Loaded, ready: Callable[[Serving], None], wish: ServeWish | No
     wish = wish or ServeWish()
     if wish.from_run:
         target = _recommended(loaded.settings, wish.from_run)
+    elif wish.profile:
+        target = _only_target(plan(_only_profile(loaded, wish.profile)))
     else:
-        target = _fitted(loaded, _only_target(plan(loaded).targets), wish.profile)
+        target = _fitted(loaded, _only_target(plan(_only_profile(loaded, SHORT_PROFILE))))
     options = replace(loaded.settings.engine_options(folder=user_state_path("llmtester")), port=wish.port)
     engine: Engine = plugins.load("engine", target.engine)(options)
     stopping = asyncio.Event()
@@ -109,13 +112,19 @@ def _recommended(settings: Settings, run: str) -> Target:
     return targets[winners[0]]
 
 
-def _fitted(loaded: Loaded, target: Target, profile: str | None) -> Target:
-    """The target with the context and slots of a profile, or with the largest context that fits."""
-    if profile:
-        loads = profiles_of(loaded.settings, [profile])[profile].loads(target.model.context_tok)
-        context_tok = max(load.prompt_tok + load.output_tok for load in loads)
-        slots = max(load.concurrency for load in loads)
-        return replace(target, settings=replace(target.settings, context_tok=context_tok, slots=slots))
+SHORT_PROFILE = "interactive"
+"""A profile whose loads every model can hold: with it, planning says which models there are and nothing else."""
+
+
+def _only_profile(loaded: Loaded, profile: str) -> Loaded:
+    """The settings with one profile enabled, so that a plan has the server that this profile needs."""
+    settings = loaded.settings
+    profiles = settings.profiles.model_copy(update={"enabled": (profile,)})
+    return replace(loaded, settings=settings.model_copy(update={"profiles": profiles}))
+
+
+def _fitted(loaded: Loaded, target: Target) -> Target:
+    """The target with the largest context that fits, unless the settings name one."""
     if loaded.origins["server.context_tok"] != "default" or target.model.context_tok is None:
         return target
     manager = model_manager(loaded.settings)
@@ -127,9 +136,15 @@ def _fitted(loaded: Loaded, target: Target, profile: str | None) -> Target:
     return replace(target, settings=replace(target.settings, context_tok=context_tok))
 
 
-def _only_target(targets: tuple[Target, ...]) -> Target:
+def _only_target(work: Plan) -> Target:
+    """Raises ``ConfigurationError`` if there are several, ``NothingToDo`` if this machine cannot hold the only one."""
+    targets = work.targets
     if len(targets) == 1:
         return targets[0]
+    if not targets:
+        skip = work.skips[0]
+        label = printable(skip.cell.target.model.label)
+        raise NothingToDo(f"{label} cannot be served here", why=skip.reason, fix="llmtester models list")
     labels = ", ".join(f"{target.model.name}:{target.model.quantization}" for target in targets[:6])
     raise ConfigurationError(
         f"{len(targets)} models match", why=labels, fix="name one of them: llmtester serve NAME:QUANTIZATION"

@@ -16,6 +16,7 @@ from llmtester.domain.records import Absent, Available, Machine, Missing
 from llmtester.domain.work import ModelRef, Plan, ServerSettings
 from llmtester.runner import planner, selection
 from llmtester.runner.forecast import Hardware
+from llmtester.runner.servers import NeedBytes
 from llmtester.settings import Loaded, Settings
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _choose_models(settings: Settings, engine: Engine, *, compare: bool) -> sele
     return replace(chosen, notes=chosen.notes + unusable)
 
 
-def _memory_need(settings: Settings, engine: Engine) -> planner.NeedBytes:
+def _memory_need(settings: Settings, engine: Engine) -> NeedBytes:
     """The estimate for a file of this machine; an engine with models of its own decides by itself what it can hold."""
     if engine.catalogue(()) is not None:
         return lambda model, server: None

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from llmtester.domain.errors import NothingToDo
 from llmtester.domain.ports import Profile
-from llmtester.domain.text import human_bytes
-from llmtester.domain.work import Cell, ModelRef, Plan, ServerSettings, Skip, Target
-from llmtester.runner import forecast
+from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Skip, Target
+from llmtester.runner import forecast, servers
 from llmtester.runner.forecast import Hardware
-
-NeedBytes = Callable[[ModelRef, ServerSettings], int | None]
-"""The memory that a target will take, or ``None`` if that cannot be estimated."""
+from llmtester.runner.servers import NeedBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +34,43 @@ class Wanted:
 def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
     """Every cell that can run, in order, and every one that cannot, with the reason.
 
-    Cells of one target are neighbours, so that each target needs one start. Raises ``NothingToDo`` if no cell is left
-    to measure or to explain.
+    Profiles whose loads fit the server that the settings describe share it; another profile gets a server of its own,
+    with the context and slots that its loads need. Cells of one target are neighbours, so that each target needs one
+    start. Raises ``NothingToDo`` if no cell is left to measure or to explain.
     """
+    offers = [offer for model in wanted.models for offer in _offers(wanted, model, need_bytes)]
+    offers += [offer for pack in wanted.packs for offer in _pack_offers(wanted, pack)]
+    references = {
+        name: _references([offer.target for offer in offers if offer.profile == name and offer.loads])
+        for name, profile in wanted.profiles.items()
+        if profile.compares
+    }
     cells: list[Cell] = []
     skips: list[Skip] = []
-    targets = [Target(wanted.engine, model, _settings_for(model, wanted.server)) for model in wanted.models]
-    needs = {target.key: need_bytes(target.model, target.settings) for target in targets}
-    reasons = {key: _too_large(need, wanted.hardware.memory_bytes) for key, need in needs.items()}
-    compares = any(profile.compares for profile in wanted.profiles.values())
-    fitting = [target for target in targets if not reasons[target.key]]
-    references = _references([*fitting, *wanted.packs]) if compares else {}
-    for target in _references_first(targets, references):
-        reason = reasons.get(target.key)
-        reference = references.get(target.model.name, target)
-        for name, profile in wanted.profiles.items():
-            if target in wanted.packs and not profile.compares:
-                continue
-            compared_with = reference.key if profile.compares and reference != target else None
-            for load in profile.loads(target.settings.context_tok):
-                if compared_with and load.name in profile.reference_loads:
-                    continue
-                cell = Cell(target, name, load, compared_with)
-                if reason:
-                    skips.append(Skip(cell, reason))
-                else:
-                    cells.append(cell)
+    for offer in _in_order(offers, references):
+        reference = _reference(offer, references)
+        if offer.target in wanted.packs and reference is not None:
+            continue
+        only_for_references = wanted.profiles[offer.profile].reference_loads if reference else ()
+        cells += [
+            Cell(offer.target, offer.profile, load, reference)
+            for load in offer.loads
+            if load.name not in only_for_references
+        ]
+        skips += [
+            Skip(Cell(offer.target, offer.profile, load, reference), reason)
+            for load, reason in offer.refused
+            if load.name not in only_for_references
+        ]
     if not cells and not skips:
         raise NothingToDo(
             "There is nothing to measure",
             why="no profile has a load that fits the context of these models",
-            fix="raise it: --set server.context_tok=4096",
+            fix="choose shorter loads in llmtester.yaml, or other models: llmtester models list",
         )
+    started = dict.fromkeys([*(cell.target for cell in cells), *(skip.cell.target for skip in skips)])
+    own = [target for target in started if target not in wanted.packs]
+    needs = {target.key: need_bytes(target.model, target.settings) for target in own}
     return Plan(
         cells=tuple(cells),
         skips=tuple(skips),
@@ -79,10 +81,28 @@ def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
     )
 
 
-def _too_large(need_bytes: int | None, memory_bytes: int) -> str | None:
-    if need_bytes is None or need_bytes <= memory_bytes:
-        return None
-    return f"it needs {human_bytes(need_bytes)} and this machine has {human_bytes(memory_bytes)}"
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """One profile on one target: the loads that it can hold and those that it cannot, with the reason."""
+
+    target: Target
+    profile: str
+    loads: tuple[Load, ...]
+    refused: tuple[tuple[Load, str], ...] = ()
+
+
+def _offers(wanted: Wanted, model: ModelRef, need_bytes: NeedBytes) -> Iterator[_Offer]:
+    for name, profile in wanted.profiles.items():
+        loads = profile.loads(model.context_tok)
+        provision = servers.provide(model, wanted.server, loads, need_bytes, wanted.hardware.memory_bytes)
+        target = Target(wanted.engine, model, provision.settings)
+        yield _Offer(target, name, provision.loads, provision.refused)
+
+
+def _pack_offers(wanted: Wanted, pack: Target) -> Iterator[_Offer]:
+    for name, profile in wanted.profiles.items():
+        if profile.compares:
+            yield _Offer(pack, name, tuple(profile.loads(pack.settings.context_tok)))
 
 
 def _references(targets: Sequence[Target]) -> dict[str, Target]:
@@ -99,14 +119,20 @@ def _detail(model: ModelRef) -> tuple[float, int]:
     return (model.bits_per_weight or 0.0, model.size_bytes)
 
 
-def _references_first(targets: Sequence[Target], references: Mapping[str, Target]) -> list[Target]:
-    """The targets in order, each reference moved to where the first target of its model stands."""
-    pairs = ((references.get(target.model.name, target), target) for target in targets)
-    return list(dict.fromkeys(target for pair in pairs for target in pair))
+def _reference(offer: _Offer, references: Mapping[str, Mapping[str, Target]]) -> str | None:
+    """The key of the target that this one is compared with; ``None`` for a reference, and where nothing is compared."""
+    target = references.get(offer.profile, {}).get(offer.target.model.name, offer.target)
+    return None if target == offer.target else target.key
 
 
-def _settings_for(model: ModelRef, server: ServerSettings) -> ServerSettings:
-    """A model is never given more context than it was trained for."""
-    if model.context_tok and model.context_tok < server.context_tok:
-        return replace(server, context_tok=model.context_tok)
-    return server
+def _in_order(offers: Sequence[_Offer], references: Mapping[str, Mapping[str, Target]]) -> list[_Offer]:
+    """The offers with those of one target together, each reference where the first target of its model stands."""
+    order: dict[Target, None] = {}
+    for offer in offers:
+        for of_profile in references.values():
+            reference = of_profile.get(offer.target.model.name)
+            if reference is not None:
+                order.update({one.target: None for one in offers if one.target.model == reference.model})
+        order.setdefault(offer.target)
+    place = {target: index for index, target in enumerate(order)}
+    return sorted(offers, key=lambda offer: place[offer.target])

@@ -9,45 +9,37 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
-from urllib.parse import urlsplit
+from typing import Literal
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from llmtester.analysis.metrics import METRICS
-from llmtester.analysis.quality.bands import QualityBands
 from llmtester.domain.errors import ConfigurationError
 from llmtester.domain.ports import EngineOptions
 from llmtester.domain.work import CacheType, ServerSettings
 from llmtester.models.places import known_folders
-from llmtester.profiles.interactive import InteractiveOptions
-from llmtester.profiles.quality.profile import QualityOptions
+from llmtester.settings.profile_sections import ProfilesSettings
+from llmtester.settings.section import (
+    LONGEST_CONTEXT_TOK,
+    Limits,
+    Number,
+    Section,
+    Url,
+    UserPath,
+    VariableName,
+    WholeNumber,
+)
 
 _SERVER = ServerSettings()
 _OPTIONS = EngineOptions()
-_INTERACTIVE = InteractiveOptions()
-_QUALITY = QualityOptions()
-_QUALITY_BANDS = QualityBands()
-
-LONGEST_CONTEXT_TOK = 4_194_304
-"""Above every context that a published model was trained for; a larger figure is a slip of the keyboard."""
 
 
 def default_model_folders() -> tuple[Path, ...]:
     """Where models are looked for: our own folder first (``models pull`` writes there), ``models`` here, then the
     folders of other programs that exist on this machine."""
     return (user_data_path("llmtester") / "models", Path("models"), *known_folders())
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("expected an address such as http://127.0.0.1:8080")
-    if parts.username or parts.password or parts.query:
-        raise ValueError("an address must not carry a key; name the variable that holds it in engine.api_key_env")
-    return url.rstrip("/")
 
 
 def band_problem(metric: str, limits: tuple[float, float, float]) -> str | None:
@@ -61,22 +53,6 @@ def band_problem(metric: str, limits: tuple[float, float, float]) -> str | None:
     if limits != tuple(sorted(set(limits), reverse=better == "higher")):
         return f"{better} is better, so excellent, good and acceptable must follow in that order"
     return None
-
-
-# Strict: `slots: true` and `slots: "2"` are slips, not numbers.
-WholeNumber = Annotated[int, Field(strict=True)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
-Url = Annotated[str, AfterValidator(_without_credentials)]
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Limits: TypeAlias = tuple[Number, Number, Number]
-QualityLimits: TypeAlias = tuple[Number, Number, Number, Number]
-
-
-class Section(BaseModel):
-    """A group of settings: unknown names are refused, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ModelsSettings(Section):
@@ -204,186 +180,6 @@ class ServerSection(Section):
     def as_server_settings(self) -> ServerSettings:
         """The same values as the domain's type."""
         return ServerSettings(**self.model_dump())
-
-
-class ShortLoad(Section):
-    """A short question."""
-
-    prompt_tok: WholeNumber = Field(
-        default=_INTERACTIVE.short_prompt_tok,
-        ge=48,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of the prompt, template included.",
-    )
-    output_tok: WholeNumber = Field(
-        default=_INTERACTIVE.short_output_tok,
-        ge=8,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of the answer.",
-    )
-
-
-class MediumLoad(Section):
-    """A question with a page of text."""
-
-    prompt_tok: WholeNumber = Field(
-        default=_INTERACTIVE.medium_prompt_tok,
-        ge=48,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of the prompt, template included.",
-    )
-    output_tok: WholeNumber = Field(
-        default=_INTERACTIVE.medium_output_tok,
-        ge=8,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of the answer.",
-    )
-
-
-class InteractiveSettings(Section):
-    """One person in a chat."""
-
-    short: ShortLoad = Field(default_factory=ShortLoad)
-    medium: MediumLoad = Field(default_factory=MediumLoad)
-    warmup_trials: WholeNumber = Field(
-        default=_INTERACTIVE.warmup_trials,
-        ge=0,
-        le=100,
-        description="Trials before the first one that counts.",
-    )
-    min_trials: WholeNumber = Field(
-        default=_INTERACTIVE.min_trials,
-        ge=1,
-        le=1000,
-        description="Fewest trials of each load.",
-    )
-    max_trials: WholeNumber = Field(
-        default=_INTERACTIVE.max_trials,
-        ge=1,
-        le=1000,
-        description="Most trials of each load.",
-    )
-    precision_ratio: Number = Field(
-        default=_INTERACTIVE.precision_ratio,
-        gt=0,
-        le=1,
-        description="Trials end when half the 95 % interval is at most this share of the value.",
-    )
-
-    @model_validator(mode="after")
-    def _trials_nest(self) -> InteractiveSettings:
-        if self.min_trials > self.max_trials:
-            raise ValueError("min_trials must not exceed max_trials")
-        return self
-
-    def as_options(self) -> InteractiveOptions:
-        """The same values as the profile's type."""
-        return InteractiveOptions(
-            short_prompt_tok=self.short.prompt_tok,
-            short_output_tok=self.short.output_tok,
-            medium_prompt_tok=self.medium.prompt_tok,
-            medium_output_tok=self.medium.output_tok,
-            warmup_trials=self.warmup_trials,
-            min_trials=self.min_trials,
-            max_trials=self.max_trials,
-            precision_ratio=self.precision_ratio,
-        )
-
-
-class QualitySettings(Section):
-    """What a quantization costs. Limits are, in this order, those of excellent, good, acceptable and poor."""
-
-    questions: UserPath | None = Field(
-        default=_QUALITY.questions,
-        description="A file of questions that replaces the standard set, or extends it. Null: the standard set.",
-    )
-    text_tok: WholeNumber = Field(
-        default=_QUALITY.text_tok,
-        ge=8,
-        le=1024,
-        description="Tokens of each text along which a quantization is compared with its reference.",
-    )
-    open_tok: WholeNumber = Field(
-        default=_QUALITY.open_tok,
-        ge=64,
-        le=8192,
-        description="Longest free answer, in which loops are looked for.",
-    )
-    kl_limits_nats: QualityLimits = Field(
-        default=_QUALITY_BANDS.kl_nats,
-        description="Largest mean divergence from the reference. Provisional, see docs/quality.md.",
-    )
-    agreement_limits_ratio: QualityLimits = Field(
-        default=_QUALITY_BANDS.agreement_ratio,
-        description="Smallest share of places with the same next word. Provisional.",
-    )
-    loss_limits_ratio: Limits = Field(
-        default=_QUALITY_BANDS.loss_upper_ratio,
-        description="Largest loss of right answers that the questions must be able to rule out; without poor.",
-    )
-    poor_loss_ratio: Number = Field(
-        default=_QUALITY_BANDS.poor_loss_ratio,
-        gt=0,
-        le=1,
-        description="A proven loss of this share of the right answers is poor.",
-    )
-    failed_loss_ratio: Number = Field(
-        default=_QUALITY_BANDS.failed_loss_ratio,
-        gt=0,
-        le=1,
-        description="A proven loss above this share has failed.",
-    )
-    failed_perplexity_ratio: Number = Field(
-        default=_QUALITY_BANDS.failed_perplexity_ratio,
-        gt=1,
-        le=1000,
-        description="The reference's words may surprise a file this many times as much as the reference.",
-    )
-
-    @model_validator(mode="after")
-    def _limits_follow(self) -> QualitySettings:
-        for name, rising in (("kl_limits_nats", True), ("agreement_limits_ratio", False), ("loss_limits_ratio", True)):
-            limits = getattr(self, name)
-            if limits != tuple(sorted(set(limits), reverse=not rising)):
-                raise ValueError(f"{name} must {'rise' if rising else 'fall'} from excellent on")
-        if self.poor_loss_ratio > self.failed_loss_ratio:
-            raise ValueError("poor_loss_ratio must not exceed failed_loss_ratio")
-        return self
-
-    def as_options(self) -> QualityOptions:
-        """What the profile asks."""
-        return QualityOptions(questions=self.questions, text_tok=self.text_tok, open_tok=self.open_tok)
-
-    def as_bands(self) -> QualityBands:
-        """What the answers mean."""
-        return QualityBands(
-            kl_nats=self.kl_limits_nats,
-            agreement_ratio=self.agreement_limits_ratio,
-            loss_upper_ratio=self.loss_limits_ratio,
-            poor_loss_ratio=self.poor_loss_ratio,
-            failed_loss_ratio=self.failed_loss_ratio,
-            failed_perplexity_ratio=self.failed_perplexity_ratio,
-        )
-
-
-class ProfilesSettings(Section):
-    """What the models are tested for."""
-
-    enabled: tuple[str, ...] = Field(
-        default=("interactive",),
-        min_length=1,
-        description="Profiles that take part, in order.",
-    )
-    interactive: InteractiveSettings = Field(default_factory=InteractiveSettings)
-    quality: QualitySettings = Field(default_factory=QualitySettings)
-
-    def options_for(self, profile: str) -> InteractiveOptions | QualityOptions | None:
-        """The first constructor argument of the profile of that name; ``None`` where it has no settings here."""
-        sections: Mapping[str, InteractiveSettings | QualitySettings] = {
-            "interactive": self.interactive,
-            "quality": self.quality,
-        }
-        return sections[profile].as_options() if profile in sections else None
 
 
 class RunSettings(Section):

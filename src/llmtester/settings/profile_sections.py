@@ -1,0 +1,205 @@
+"""The settings of the profiles: one section each, and ``ProfilesSettings``, the table in which each is a row."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, TypeAlias
+
+from pydantic import Field, model_validator
+
+from llmtester.analysis.quality.bands import QualityBands
+from llmtester.profiles.interactive import InteractiveOptions
+from llmtester.profiles.quality.profile import QualityOptions
+from llmtester.settings.section import LONGEST_CONTEXT_TOK, Limits, Number, Section, UserPath, WholeNumber
+
+_INTERACTIVE = InteractiveOptions()
+_QUALITY = QualityOptions()
+_QUALITY_BANDS = QualityBands()
+
+QualityLimits: TypeAlias = tuple[Number, Number, Number, Number]
+
+
+class ProfileSection(Section):
+    """The settings of one profile."""
+
+    @abstractmethod
+    def as_options(self) -> Any:
+        """The same values as the profile's own type: the first argument of its constructor."""
+
+
+class ShortLoad(Section):
+    """A short question."""
+
+    prompt_tok: WholeNumber = Field(
+        default=_INTERACTIVE.short_prompt_tok,
+        ge=48,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of the prompt, template included.",
+    )
+    output_tok: WholeNumber = Field(
+        default=_INTERACTIVE.short_output_tok,
+        ge=8,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of the answer.",
+    )
+
+
+class MediumLoad(Section):
+    """A question with a page of text."""
+
+    prompt_tok: WholeNumber = Field(
+        default=_INTERACTIVE.medium_prompt_tok,
+        ge=48,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of the prompt, template included.",
+    )
+    output_tok: WholeNumber = Field(
+        default=_INTERACTIVE.medium_output_tok,
+        ge=8,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of the answer.",
+    )
+
+
+class InteractiveSettings(ProfileSection):
+    """One person in a chat."""
+
+    short: ShortLoad = Field(default_factory=ShortLoad)
+    medium: MediumLoad = Field(default_factory=MediumLoad)
+    warmup_trials: WholeNumber = Field(
+        default=_INTERACTIVE.warmup_trials,
+        ge=0,
+        le=100,
+        description="Trials before the first one that counts.",
+    )
+    min_trials: WholeNumber = Field(
+        default=_INTERACTIVE.min_trials,
+        ge=1,
+        le=1000,
+        description="Fewest trials of each load.",
+    )
+    max_trials: WholeNumber = Field(
+        default=_INTERACTIVE.max_trials,
+        ge=1,
+        le=1000,
+        description="Most trials of each load.",
+    )
+    precision_ratio: Number = Field(
+        default=_INTERACTIVE.precision_ratio,
+        gt=0,
+        le=1,
+        description="Trials end when half the 95 % interval is at most this share of the value.",
+    )
+
+    @model_validator(mode="after")
+    def _trials_nest(self) -> InteractiveSettings:
+        if self.min_trials > self.max_trials:
+            raise ValueError("min_trials must not exceed max_trials")
+        return self
+
+    def as_options(self) -> InteractiveOptions:
+        """The same values as the profile's type."""
+        return InteractiveOptions(
+            short_prompt_tok=self.short.prompt_tok,
+            short_output_tok=self.short.output_tok,
+            medium_prompt_tok=self.medium.prompt_tok,
+            medium_output_tok=self.medium.output_tok,
+            warmup_trials=self.warmup_trials,
+            min_trials=self.min_trials,
+            max_trials=self.max_trials,
+            precision_ratio=self.precision_ratio,
+        )
+
+
+class QualitySettings(ProfileSection):
+    """What a quantization costs. Limits are, in this order, those of excellent, good, acceptable and poor."""
+
+    questions: UserPath | None = Field(
+        default=_QUALITY.questions,
+        description="A file of questions that replaces the standard set, or extends it. Null: the standard set.",
+    )
+    text_tok: WholeNumber = Field(
+        default=_QUALITY.text_tok,
+        ge=8,
+        le=1024,
+        description="Tokens of each text along which a quantization is compared with its reference.",
+    )
+    open_tok: WholeNumber = Field(
+        default=_QUALITY.open_tok,
+        ge=64,
+        le=8192,
+        description="Longest free answer, in which loops are looked for.",
+    )
+    kl_limits_nats: QualityLimits = Field(
+        default=_QUALITY_BANDS.kl_nats,
+        description="Largest mean divergence from the reference. Provisional, see docs/quality.md.",
+    )
+    agreement_limits_ratio: QualityLimits = Field(
+        default=_QUALITY_BANDS.agreement_ratio,
+        description="Smallest share of places with the same next word. Provisional.",
+    )
+    loss_limits_ratio: Limits = Field(
+        default=_QUALITY_BANDS.loss_upper_ratio,
+        description="Largest loss of right answers that the questions must be able to rule out; without poor.",
+    )
+    poor_loss_ratio: Number = Field(
+        default=_QUALITY_BANDS.poor_loss_ratio,
+        gt=0,
+        le=1,
+        description="A proven loss of this share of the right answers is poor.",
+    )
+    failed_loss_ratio: Number = Field(
+        default=_QUALITY_BANDS.failed_loss_ratio,
+        gt=0,
+        le=1,
+        description="A proven loss above this share has failed.",
+    )
+    failed_perplexity_ratio: Number = Field(
+        default=_QUALITY_BANDS.failed_perplexity_ratio,
+        gt=1,
+        le=1000,
+        description="The reference's words may surprise a file this many times as much as the reference.",
+    )
+
+    @model_validator(mode="after")
+    def _limits_follow(self) -> QualitySettings:
+        for name, rising in (("kl_limits_nats", True), ("agreement_limits_ratio", False), ("loss_limits_ratio", True)):
+            limits = getattr(self, name)
+            if limits != tuple(sorted(set(limits), reverse=not rising)):
+                raise ValueError(f"{name} must {'rise' if rising else 'fall'} from excellent on")
+        if self.poor_loss_ratio > self.failed_loss_ratio:
+            raise ValueError("poor_loss_ratio must not exceed failed_loss_ratio")
+        return self
+
+    def as_options(self) -> QualityOptions:
+        """What the profile asks."""
+        return QualityOptions(questions=self.questions, text_tok=self.text_tok, open_tok=self.open_tok)
+
+    def as_bands(self) -> QualityBands:
+        """What the answers mean."""
+        return QualityBands(
+            kl_nats=self.kl_limits_nats,
+            agreement_ratio=self.agreement_limits_ratio,
+            loss_upper_ratio=self.loss_limits_ratio,
+            poor_loss_ratio=self.poor_loss_ratio,
+            failed_loss_ratio=self.failed_loss_ratio,
+            failed_perplexity_ratio=self.failed_perplexity_ratio,
+        )
+
+
+class ProfilesSettings(Section):
+    """What the models are tested for."""
+
+    enabled: tuple[str, ...] = Field(
+        default=("interactive",),
+        min_length=1,
+        description="Profiles that take part, in order.",
+    )
+    # One row for each profile that has settings, under the profile's own name.
+    interactive: InteractiveSettings = Field(default_factory=InteractiveSettings)
+    quality: QualitySettings = Field(default_factory=QualitySettings)
+
+    def options_for(self, profile: str) -> Any:
+        """The first constructor argument of the profile of that name; ``None`` where it has no settings here."""
+        section = getattr(self, profile, None)
+        return section.as_options() if isinstance(section, ProfileSection) else None
