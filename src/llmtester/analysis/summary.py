@@ -240,6 +240,50 @@ class QualitySummary:
 
 
 @dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """A value after so many seconds of continuous work."""
+
+    at_s: float
+    value: float
+
+
+Curve: TypeAlias = tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StressResult:
+    """What continuous work did to one target.
+
+    ``sustained_ratio`` is the sustained speed over that of the first minute, ``drift_ratio_per_hour`` the trend of the
+    speed over the whole of it, ``growth_bytes_per_hour`` that of the server's own memory; intervals are those of the
+    median slope. ``steady_from_s``: from here on the speed has no trend. ``ended`` says why it stopped before its time,
+    ``""`` if it did not. ``throttling``: ``seen``, ``not seen`` or ``cannot tell``, with what was observed in
+    ``throttling_because``. Curves are empty where this machine cannot measure them.
+    """
+
+    cell: str
+    target: str
+    duration_s: float
+    ended: str
+    first_minute_tok_per_s: Measured
+    sustained_tok_per_s: Measured
+    sustained_ratio: Measured
+    drift_ratio_per_hour: Measured
+    steady_from_s: Measured
+    throttling: Literal["seen", "not seen", "cannot tell"]
+    throttling_because: str
+    growth_bytes_per_hour: Measured
+    energy_j_per_tok: Measured
+    sentence: str
+    speed_tok_per_s: Curve = ()
+    temperature_c: Curve = ()
+    frequency_mhz: Curve = ()
+    memory_bytes: Curve = ()
+    power_w: Curve = ()
+    throttle_count: Curve = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """Everything that a report says about one run."""
 
@@ -259,3 +303,4 @@ class Summary:
     metrics: tuple[MetricInfo, ...]
     resumed_count: int
     quality: tuple[QualitySummary, ...] = ()
+    stress: tuple[StressResult, ...] = ()

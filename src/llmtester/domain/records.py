@@ -81,11 +81,16 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What a profile thinks of one answer: ``score`` in 0..1 and the outcome in one word."""
+    """What a profile thinks of one answer: ``score`` in 0..1 and the outcome in one word.
+
+    ``facts_asked_count`` and ``facts_right_count`` where single facts were asked for.
+    """
 
     score: float
     outcome: str
     detail: str = ""
+    facts_asked_count: int | None = None
+    facts_right_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,13 @@ class Reading:
     ``server_*`` sum the server's process tree. ``other_cpu_ratio`` is the share of all cores used by everything that
     is neither the server nor llmtester since the reading before, ``own_cpu_ratio`` that of llmtester.
     ``loop_lag_ns`` is the worst lateness of the event loop since the reading before.
+
+    ``server_model_bytes`` are resident pages of mapped data files (a part of ``server_file_bytes``),
+    ``server_proportional_bytes`` shares each page among the processes that map it; both are looked up less often and
+    carried forward. Since the reading before: bytes that the whole machine wrote to and read from swap, page faults of
+    the server that went to the disk, times that the kernel throttled cores and packages for heat, and energy. Power is
+    the mean since the reading before; ``Machine.meters`` says how it was measured. ``gpu_*`` sum all GPUs, but the
+    utilisation is their mean and the temperature that of the hottest.
     """
 
     at_ns: int
@@ -140,11 +152,46 @@ class Reading:
     temperature_c: float | None = None
     frequency_mhz: float | None = None
     loop_lag_ns: int | None = None
+    server_model_bytes: int | None = None
+    server_proportional_bytes: int | None = None
+    server_major_faults_count: int | None = None
+    swap_in_bytes: int | None = None
+    swap_out_bytes: int | None = None
+    frequency_lowest_mhz: float | None = None
+    throttled_cores_count: int | None = None
+    throttled_packages_count: int | None = None
+    cpu_power_w: float | None = None
+    cpu_energy_j: float | None = None
+    gpu_power_w: float | None = None
+    gpu_energy_j: float | None = None
+    gpu_memory_used_bytes: int | None = None
+    gpu_utilisation_ratio: float | None = None
+    gpu_temperature_c: float | None = None
+    gpu_throttled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """How one quantity is measured here, or why it is not.
+
+    ``method``: a counter of energy, samples of power, a model's estimate, or ``none``. ``scope``: what the figure
+    covers. ``source`` names the interface; for ``none`` it is the reason, with what would change it.
+    """
+
+    quantity: Literal["cpu_power", "gpu_power"]
+    method: Literal["counter", "sampled", "model", "none"]
+    scope: Literal["package", "soc", "gpu", "none"]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Facts of the measuring machine. Names no user and no host."""
+    """Facts of the measuring machine. Names no user and no host.
+
+    ``performance_cores`` and ``efficiency_cores`` only where the two kinds differ. ``memory_bandwidth_bytes_per_s`` is
+    measured once for a machine: what all cores together read and write while they copy. Caches are totals.
+    ``container`` names what puts limits on this process, ``virtual_machine`` who makes the hardware up.
+    """
 
     system: str
     architecture: str
@@ -159,9 +206,22 @@ class Machine:
     power_source: str | None = None
     governor: str | None = None
     python_version: str = ""
+    system_name: str = ""
+    performance_cores: int | None = None
+    efficiency_cores: int | None = None
+    l2_cache_bytes: int | None = None
+    l3_cache_bytes: int | None = None
+    memory_bandwidth_bytes_per_s: float | None = None
+    gpu_memory_bytes: int | None = None
+    container: str | None = None
+    virtual_machine: str | None = None
+    meters: tuple[Meter, ...] = ()
 
     def differences(self, other: Machine) -> tuple[str, ...]:
-        """What makes results of the two machines incomparable, in words; empty if nothing does."""
+        """What makes results of the two machines incomparable, in words; empty if nothing does.
+
+        Measured facts and those that old journals lack are not among them.
+        """
         names = ("system", "architecture", "cpu_model", "physical_cores", "logical_cores", "memory_bytes", "gpus")
         return tuple(
             f"{name}: {getattr(self, name)} then, {getattr(other, name)} now"

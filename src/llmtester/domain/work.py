@@ -106,6 +106,9 @@ class Load:
     ``max_trials``. Lengths are tokens as the server counts them, template included. A ``sequential`` load also ends
     when its answers differ from those of the reference clearly enough, or clearly not (``analysis.quality``).
     ``content`` names what is asked where that is a fixed set: results of different sets are never compared.
+
+    A load with ``duration_s`` works without a pause: its trials send requests for ``trial_s`` (at most
+    ``requests_per_trial``), and it ends when its trials together lasted ``duration_s``, whatever their number.
     """
 
     name: str
@@ -119,6 +122,8 @@ class Load:
     precision_ratio: float = 0.03
     sequential: bool = False
     content: str = ""
+    duration_s: float | None = None
+    trial_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -67,11 +67,13 @@ def _defined(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
         definitions[name] = {}
         hints = get_type_hints(kind)
         names = [field.name for field in fields(kind)]
+        # What has a default came later: files that older versions wrote obey the schema too.
+        required = [field.name for field in fields(kind) if field.default is field.default_factory is MISSING]
         definitions[name] = {
             "description": " ".join((kind.__doc__ or "").split()),
             "type": "object",
             "properties": {field: _of(hints[field], definitions) for field in names},
-            "required": names,
+            "required": required,
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{name}"}
