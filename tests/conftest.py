@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,20 +22,45 @@ def missing(what: str) -> None:
     pytest.skip(what)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With two workers (``-n 2 --dist loadgroup``): one takes everything that runs a real server, one after the other
+    and from the start, because two servers on one small machine measure each other; files stay together otherwise."""
+    items.sort(key=lambda item: not _serves(item))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("real servers" if _serves(item) else item.nodeid.split("::")[0]))
+
+
+def _serves(item: pytest.Item) -> bool:
+    return item.get_closest_marker("engine") is not None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home for what is made once for many tests, such as a run that a whole module reads."""
+    with pytest.MonkeyPatch.context() as patch:
+        _move_home(patch, tmp_path_factory.mktemp("home"))
+        yield
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(homes: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home and an empty working folder, so that no test meets a person's own files."""
     folder = tmp_path_factory.mktemp("home")
+    _move_home(monkeypatch, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def _move_home(patch: pytest.MonkeyPatch, folder: Path) -> None:
     for name in list(os.environ):
         if name.startswith(("LLMTESTER_", "XDG_", "HF_")) and name not in {
             "LLMTESTER_STARTER_MODEL",
             "LLMTESTER_CHROMIUM",
         }:
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.setenv("USERPROFILE", str(folder))
-    monkeypatch.chdir(folder)
-    return folder
+            patch.delenv(name)
+    patch.setenv("HOME", str(folder))
+    patch.setenv("USERPROFILE", str(folder))
 
 
 @pytest.fixture(scope="session")
