@@ -75,7 +75,8 @@ def advise(*scripts: str, **facts: tuple[Any, ...]) -> Advice:
         replace(target, model=replace(target.model, **{name: values[index] for name, values in facts.items()}))
         for index, target in enumerate(summary.targets)
     ]
-    (found,) = advice.advise(targets, summary.cells)
+    found = advice.advise(targets, summary.cells)[0]
+    assert found.use == "chat"
     return found
 
 

@@ -118,7 +118,7 @@ def test_advice_never_names_a_damaged_file() -> None:
         "m?size_mb=150&decode_tok_per_s=18&realtime=0:Q5_K_M",
         "m?size_mb=100&decode_tok_per_s=60&damage=2&realtime=0:Q2_K",
     )
-    (advice,) = said.advice
+    advice = said.advice[0]
     assert advice.winner is not None
     assert "Q5_K_M" in advice.winner
     assert any("damaged" in reason and "Q2_K" in reason for reason in advice.why)
@@ -128,7 +128,7 @@ def test_advice_never_names_a_damaged_file() -> None:
 def test_equal_quality_lets_speed_decide() -> None:
     """Of two files that answer alike the faster one wins, although the other keeps more bits."""
     said = ran(REFERENCE, "m?size_mb=200&decode_tok_per_s=90&realtime=0:Q8_0")
-    (advice,) = said.advice
+    advice = said.advice[0]
     assert advice.winner is not None
     assert "Q8_0" in advice.winner
 

@@ -8,7 +8,9 @@ from typing import Literal
 
 from llmtester.analysis import findings, progress, ratings
 from llmtester.analysis.advice import advise
+from llmtester.analysis.advice_ranking import Evidence
 from llmtester.analysis.metrics import METRICS, MetricsCollector
+from llmtester.analysis.pareto import front
 from llmtester.analysis.progress import CellStatus
 from llmtester.analysis.quality.assess import PROFILE, assess
 from llmtester.analysis.quality.bands import QualityBands
@@ -61,11 +63,17 @@ def summarise(state: RunState, lens: Lens) -> Summary:
         targets=targets,
         cells=cells,
         findings=tuple(finding for cell in cells for finding in cell.findings),
-        advice=advise(targets, cells, quality),
+        advice=advise(targets, cells, quality, _evidence(state, lens)),
         metrics=tuple(metric.info for metric in METRICS.values()),
         resumed_count=state.resumed_count,
         quality=quality,
+        front=front(targets, cells, quality),
     )
+
+
+def _evidence(state: RunState, lens: Lens) -> Evidence:
+    machine = state.machine
+    return Evidence(lens.bands, (machine.memory_limit_bytes or machine.memory_bytes) if machine else 0)
 
 
 def _outcome(state: RunState) -> Literal["finished", "interrupted", "unfinished"]:

@@ -111,11 +111,20 @@ class TargetSummary:
     memory_expected_bytes: Measured = Absent("no estimate was made")
 
 
+Basis: TypeAlias = Literal["measured", "fallback", "not measured"]
+
+
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A recommendation for one use. ``winner`` and ``ties`` are target keys; ``cells`` are what it rests on.
+    """A recommendation for one use. ``winner``, ``ties`` and ``runner_up`` are target keys; ``cells`` are what it
+    rests on.
 
     ``certainty`` is one of the words of ``analysis.advice``; ``why`` are complete sentences, most important first.
+    ``basis``: whether the profiles that stand for the use were run, others had to stand in, or neither.
+    ``rating`` is the winner's for this use. ``metric`` decided, ``floor`` is what counts as good enough, in words.
+    ``cautions`` warn, ``changes`` say what would change the answer. ``next_command`` measures what is missing,
+    ``command`` starts the winner's server, ``modelfile`` is for Ollama; each is empty where there is none.
+    ``runner_up`` is what the same rule would choose without the winner. Labels in the texts are untrusted.
     """
 
     use: str
@@ -125,6 +134,35 @@ class Advice:
     certainty: str
     why: tuple[str, ...]
     cells: tuple[str, ...]
+    basis: Basis = "measured"
+    rating: Rating = Rating.NOT_RATED
+    profiles: tuple[str, ...] = ()
+    metric: str = ""
+    floor: str = ""
+    cautions: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    runner_up: str | None = None
+    next_command: str = ""
+    command: str = ""
+    modelfile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontPoint:
+    """One model file on the three axes that are traded against each other.
+
+    ``quality_ratio``: share of all questions answered right. ``speed_tok_per_s``: the slowest writing speed of the
+    interactive profile. ``on_front``: no other is clearly better in something and worse in nothing. ``beaten_by`` is
+    the key of one that is. ``ties`` are keys of others that this run cannot tell from it on any axis.
+    """
+
+    target: str
+    quality_ratio: Measured
+    speed_tok_per_s: Measured
+    memory_bytes: Measured
+    on_front: bool
+    beaten_by: str | None = None
+    ties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,3 +342,4 @@ class Summary:
     resumed_count: int
     quality: tuple[QualitySummary, ...] = ()
     stress: tuple[StressResult, ...] = ()
+    front: tuple[FrontPoint, ...] = ()
