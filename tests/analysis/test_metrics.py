@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from llmtester.analysis.metrics import METRICS, MetricsCollector
-from llmtester.analysis.state import CellState, Trial
+from llmtester.analysis.state import CellState, Growth, Trial
 from llmtester.analysis.summary import Estimate
 from llmtester.domain.errors import RequestFailure
-from llmtester.domain.records import Absent, Sample, ServerTimings
+from llmtester.domain.records import Absent, Grade, Reading, Sample, ServerTimings
 from tests.worlds import cell, sample
 
 
@@ -52,6 +52,7 @@ EVEN = [sample(ttft_ms=ttft, gap_ms=20.0, tok=101) for ttft in (90.0, 100.0, 130
         ("tokens_per_chunk", 1.0),
         ("prompt_tok", 64.0),
         ("completion_tok", 101.0),
+        ("cached_ratio", 0.0),
         ("failed_ratio", 0.0),
     ],
 )
@@ -63,7 +64,7 @@ def test_metric_equals_the_hand_computed_value(name: str, expected: float) -> No
 def test_every_metric_is_tested_here() -> None:
     """A new row of the table must come with its hand-computed value."""
     named = {mark.args[1][index][0] for mark in _marks() for index in range(len(mark.args[1]))}
-    assert set(METRICS) == named | {"ttft_cold_ms"}
+    assert set(METRICS) == named | {"ttft_cold_ms", "accuracy_ratio", "memory_growth_bytes", "swap_growth_bytes"}
 
 
 def _marks() -> list[pytest.Mark]:
@@ -100,6 +101,34 @@ def test_cached_prompts_are_refused() -> None:
     assert "32 of 64" in reason("ttft_ms", cached)
     assert "cache" in reason("prefill_tok_per_s", cached)
     assert "cache" in reason("overhead_ms", cached)
+
+
+def test_a_cache_that_was_allowed_is_what_a_user_meets() -> None:
+    """The second turn of a conversation has a waiting time, although most of it was read before."""
+    second = replace(sample(ttft_ms=40), cached_tok=48, cache_allowed=True)
+    assert value("ttft_ms", second) == 40.0
+    assert value("cached_ratio", second) == 0.75
+
+
+def test_what_is_asked_for_its_content_enters_no_time() -> None:
+    """An untimed answer counts as right or wrong, and nowhere else."""
+    right, wrong = Grade(1.0, "right"), Grade(0.5, "half")
+    asked = [replace(sample(ttft_ms=1), timed=False, grade=grade) for grade in (right, right, right, wrong)]
+    assert value("accuracy_ratio", sample(ttft_ms=100), *asked) == 0.75
+    assert value("ttft_ms", sample(ttft_ms=100), *asked) == 100.0
+    assert reason("decode_tok_per_s", *asked)
+
+
+def test_growth_is_the_highest_reading_of_a_trial_less_its_first() -> None:
+    """Memory rises by 5 and falls again, swap rises by 3; a single reading tells nothing."""
+    memory, swap = (10, 15, 12), (100, 100, 103)
+    readings = [Reading(0, 1, used, server_anonymous_bytes=own) for own, used in zip(memory, swap, strict=True)]
+    state = cell_of(sample())
+    state.trials[0].growth = Growth.over(readings)
+    measured = MetricsCollector(state).collect()
+    assert measured["memory_growth_bytes"] == Estimate(5.0, None, None, 1)
+    assert measured["swap_growth_bytes"] == Estimate(3.0, None, None, 1)
+    assert Growth.over(readings[:1]) is None
 
 
 def test_failed_requests_count_only_as_failed() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from llmtester.analysis.formulas import CACHED_RATIO_LIMIT
+from llmtester.analysis.formulas import is_cached
 from llmtester.analysis.state import CellState, TargetState
 from llmtester.analysis.stats import median
 from llmtester.analysis.summary import Estimate, Finding, Measured
@@ -40,18 +40,14 @@ class Evidence:
 
 
 def _cached_prompt(evidence: Evidence) -> str | None:
-    hit = [
-        sample
-        for sample in evidence.samples
-        if sample.cached_tok and sample.prompt_tok and sample.cached_tok > CACHED_RATIO_LIMIT * sample.prompt_tok
-    ]
+    hit = [sample for sample in evidence.samples if is_cached(sample) and not sample.cache_allowed]
     if not hit:
         return None
     return f"{len(hit)} of {len(evidence.samples)} prompts were partly served from a cache and were left out"
 
 
 def _early_end(evidence: Evidence) -> str | None:
-    short = [sample for sample in evidence.samples if sample.ok and sample.finish == "stop"]
+    short = [sample for sample in evidence.samples if sample.ok and sample.timed and sample.finish == "stop"]
     facts = evidence.target.facts
     if not short or facts is None or not facts.capabilities.fixed_length:
         return None

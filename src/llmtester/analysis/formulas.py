@@ -27,9 +27,14 @@ def ttft_ms(sample: Sample) -> Value:
 
 
 def _uncached(sample: Sample) -> Absent | None:
-    if sample.cached_tok and sample.prompt_tok and sample.cached_tok > CACHED_RATIO_LIMIT * sample.prompt_tok:
+    if not sample.cache_allowed and is_cached(sample):
         return Absent(f"{sample.cached_tok} of {sample.prompt_tok} prompt tokens came from a cache")
     return None
+
+
+def is_cached(sample: Sample) -> bool:
+    """Whether more of the prompt came from a cache than can be neglected."""
+    return bool(sample.cached_tok and sample.prompt_tok and sample.cached_tok > CACHED_RATIO_LIMIT * sample.prompt_tok)
 
 
 def overhead_ms(sample: Sample) -> Value:
@@ -115,6 +120,13 @@ def tokens_per_chunk_parts(sample: Sample) -> Parts:
 def prompt_tok(sample: Sample) -> Value:
     """Tokens of the whole prompt as the server counts them."""
     return Absent("the server does not count prompts") if sample.prompt_tok is None else float(sample.prompt_tok)
+
+
+def cached_parts(sample: Sample) -> Parts:
+    """Cached tokens of the prompt, and all of its tokens."""
+    if sample.cached_tok is None or not sample.prompt_tok:
+        return Absent("the server does not say what came from its cache")
+    return float(sample.cached_tok), float(sample.prompt_tok)
 
 
 def completion_tok(sample: Sample) -> Value:

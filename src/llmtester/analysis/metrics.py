@@ -3,7 +3,8 @@
 Notation in the formulas: t0 is the moment before the request is written, t_first and t_last the arrivals of the first
 and last event that carried output, N the generated tokens as the server counts them, n1 the tokens in the first event.
 Warm-up trials never enter a metric, except ``ttft_cold_ms``, which is made of them. Failed requests enter only
-``failed_ratio``. A prompt that was served from a cache has no meaningful prefill, so it is refused there.
+``failed_ratio``, and requests that were asked for their content alone only that and ``accuracy_ratio``. A prompt that
+was served from a cache, although that was not allowed, has no meaningful prefill, so it is refused there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from llmtester.analysis import formulas
 from llmtester.analysis.formulas import Parts, Value
-from llmtester.analysis.state import CellState, Trial
+from llmtester.analysis.quality.statistics import wilson
+from llmtester.analysis.state import CellState, Growth, Trial
 from llmtester.analysis.stats import median, median_interval, ratio_interval
 from llmtester.analysis.summary import Estimate, Measured, MetricInfo
 from llmtester.domain.records import Absent, Sample
@@ -41,7 +43,7 @@ class MedianOfTrials:
     trials: Callable[[CellState], Sequence[Trial]] = lambda cell: cell.trials
 
     def of_trial(self, samples: Sequence[Sample]) -> Value:
-        values, reason = _present(self.value(sample) for sample in samples if sample.ok)
+        values, reason = _present(self.value(sample) for sample in samples if sample.ok and sample.timed)
         return median(values) if values else Absent(reason)
 
     def of_cell(self, cell: CellState) -> Measured:
@@ -72,7 +74,7 @@ class RatioOfSums:
         return Estimate(sum(above) / sum(below), low, high, len(sums))
 
     def _summed(self, samples: Sequence[Sample]) -> Parts:
-        parts, reason = _present(self.parts(sample) for sample in samples if sample.ok)
+        parts, reason = _present(self.parts(sample) for sample in samples if sample.ok and sample.timed)
         below = sum(b for _, b in parts)
         if not parts or below <= 0:
             return Absent(reason)
@@ -87,7 +89,7 @@ class Highest:
     value: Callable[[Sample], Value]
 
     def of_trial(self, samples: Sequence[Sample]) -> Value:
-        values, reason = _present(self.value(sample) for sample in samples if sample.ok)
+        values, reason = _present(self.value(sample) for sample in samples if sample.ok and sample.timed)
         return max(values) if values else Absent(reason)
 
     def of_cell(self, cell: CellState) -> Measured:
@@ -107,6 +109,47 @@ class FailedShare:
     def of_cell(self, cell: CellState) -> Measured:
         share = self.of_trial([sample for trial in cell.trials for sample in trial.samples])
         return share if isinstance(share, Absent) else Estimate(share, None, None, len(cell.trials))
+
+
+@dataclass(frozen=True, slots=True)
+class HighestGrowth:
+    """The largest growth that the readings during one trial show. An extreme has no interval."""
+
+    info: MetricInfo
+    value: Callable[[Growth], int | None]
+
+    def of_trial(self, samples: Sequence[Sample]) -> Value:
+        return Absent("samples do not tell it")
+
+    def of_cell(self, cell: CellState) -> Measured:
+        values = [self.value(trial.growth) for trial in cell.trials if trial.growth is not None]
+        known = [value for value in values if value is not None]
+        if not known:
+            return Absent("no trial lasted for two readings, or this platform does not tell it")
+        return Estimate(float(max(known)), None, None, len(known))
+
+
+@dataclass(frozen=True, slots=True)
+class RightShare:
+    """Answers that their profile graded as right, over all that it graded, with Wilson's interval over answers."""
+
+    info: MetricInfo
+
+    def of_trial(self, samples: Sequence[Sample]) -> Value:
+        right, graded = _graded(samples)
+        return right / graded if graded else Absent("no answer was graded")
+
+    def of_cell(self, cell: CellState) -> Measured:
+        right, graded = _graded([sample for trial in cell.trials for sample in trial.samples])
+        if not graded:
+            return Absent("no answer was graded")
+        low, high = wilson(right, graded)
+        return Estimate(right / graded, low, high, len(cell.trials))
+
+
+def _graded(samples: Sequence[Sample]) -> tuple[int, int]:
+    grades = [sample.grade for sample in samples if sample.ok and sample.grade is not None]
+    return sum(grade.score >= 1.0 for grade in grades), len(grades)
 
 
 def _present(values: Iterable[T | Absent]) -> tuple[list[T], str]:
@@ -237,6 +280,45 @@ METRICS: Mapping[str, Metric] = {
         MedianOfTrials(
             _info("completion_tok", "Answer length", "tok", "neither", "N, median over trials"),
             formulas.completion_tok,
+        ),
+        RightShare(
+            _info(
+                "accuracy_ratio",
+                "Right answers",
+                "",
+                "higher",
+                "answers graded as right over all graded answers; Wilson's interval",
+            ),
+        ),
+        RatioOfSums(
+            _info(
+                "cached_ratio",
+                "Share of the prompt from the cache",
+                "",
+                "neither",
+                "sum of cached prompt tokens over sum of prompt tokens, both as the server reports them",
+            ),
+            formulas.cached_parts,
+        ),
+        HighestGrowth(
+            _info(
+                "memory_growth_bytes",
+                "Memory that a trial added",
+                "B",
+                "lower",
+                "anonymous memory of the server, highest reading of a trial - its first one, largest over trials",
+            ),
+            lambda growth: growth.memory_bytes,
+        ),
+        HighestGrowth(
+            _info(
+                "swap_growth_bytes",
+                "Swap that a trial added",
+                "B",
+                "lower",
+                "swap in use on the machine, highest reading of a trial - its first one, largest over trials",
+            ),
+            lambda growth: growth.swap_bytes,
         ),
         FailedShare(
             _info("failed_ratio", "Failed requests", "", "lower", "failed requests over all requests of the trials"),

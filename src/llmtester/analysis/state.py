@@ -6,7 +6,7 @@ samples, the dashboard shows it. Applying the events of a journal in order alway
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,23 @@ PULSES_KEPT = 600
 """Readings kept per target for curves: ten minutes at one a second; older ones are thinned, extremes stay."""
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What a trial added to the memory of the server and to the used swap: highest reading less the first one."""
+
+    memory_bytes: int | None
+    swap_bytes: int
+
+    @classmethod
+    def over(cls, readings: Sequence[Reading]) -> Growth | None:
+        """``None`` if fewer than two readings fell into the trial."""
+        if len(readings) < 2:
+            return None
+        memory = [reading.server_anonymous_bytes for reading in readings if reading.server_anonymous_bytes is not None]
+        swap = [reading.swap_used_bytes for reading in readings]
+        return cls(max(memory) - memory[0] if memory else None, max(swap) - swap[0])
+
+
 @dataclass(slots=True)
 class Trial:
     """One finished repetition and the launch (server start) that it belongs to."""
@@ -37,6 +54,7 @@ class Trial:
     number: int
     launch: int
     samples: tuple[Sample, ...]
+    growth: Growth | None = None
 
 
 @dataclass(slots=True)
@@ -78,6 +96,7 @@ class Running:
     started_ns: int
     arrived_count: int = 0
     samples: list[Sample] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
 
 
 class RunState:
@@ -176,6 +195,7 @@ class RunState:
         self.reading = event.reading
         if self.running:
             self.running.arrived_count = event.arrived_count
+            self.running.readings.append(event.reading)
         if event.cell is None:
             return
         target = self.target_of(event.cell)
@@ -192,7 +212,8 @@ class RunState:
         if running is None or (running.cell, running.trial) != (event.cell, event.trial):
             return
         cell = self.cells[event.cell]
-        trial = Trial(event.trial, self.target_of(event.cell).launch, tuple(running.samples))
+        launch = self.target_of(event.cell).launch
+        trial = Trial(event.trial, launch, tuple(running.samples), Growth.over(running.readings))
         (cell.warmups if event.warmup else cell.trials).append(trial)
 
     def _skip(self, event: CellSkipped) -> None:

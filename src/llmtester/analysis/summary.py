@@ -277,6 +277,48 @@ class QualitySummary:
     details: tuple[str, ...] = ()
 
 
+ContextLimit: TypeAlias = Literal["speed", "memory", "retrieval", "model", "failure", "unfinished", "longest"]
+"""What ends the usable context: one of the three limits, what the model was trained for, a server that fails, a run
+that did not get further, or nothing up to the longest step that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextStep:
+    """One depth of the long context profile: what was measured with ``context_tok`` tokens of prompt and answer.
+
+    ``limit`` is ``None`` where everything held, else what failed first; ``because`` says so with numbers.
+    """
+
+    cell: str
+    context_tok: int
+    ttft_ms: Measured
+    prefill_tok_per_s: Measured
+    decode_tok_per_s: Measured
+    accuracy_ratio: Measured
+    memory_growth_bytes: Measured
+    swap_growth_bytes: Measured
+    limit: ContextLimit | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsableContext:
+    """How much text one target can work with: the deepest step at which the speed meets its floor, memory fits without
+    swapping and facts in the text are still found.
+
+    ``context_tok`` is ``Absent`` if not even the shortest step held. ``ended_by`` and ``because`` say what ended it,
+    ``sentence`` says it for everyone. ``steps`` are in rising order.
+    """
+
+    target: str
+    context_tok: Measured
+    ended_by: ContextLimit
+    because: str
+    rating: Rating
+    sentence: str
+    steps: tuple[ContextStep, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
     """A value after so many seconds of continuous work."""
@@ -343,3 +385,4 @@ class Summary:
     quality: tuple[QualitySummary, ...] = ()
     stress: tuple[StressResult, ...] = ()
     front: tuple[FrontPoint, ...] = ()
+    usable_context: tuple[UsableContext, ...] = ()

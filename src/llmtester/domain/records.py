@@ -99,6 +99,8 @@ class Sample:
 
     ``arrivals_ns`` are offsets from ``sent_ns`` of the events that carried output; ``first_answer_ns`` is the offset
     of the first one that was not reasoning. A failed request keeps what had arrived and its ``failure``.
+    ``timed`` and ``cache_allowed`` are what the request said: of an untimed one only the content counts, and where the
+    cache was allowed, a cached prompt is what a user would have met.
     """
 
     request_id: str
@@ -118,6 +120,8 @@ class Sample:
     failure: RequestFailure | None = None
     failure_detail: str = ""
     logprobs: str = ""
+    timed: bool = True
+    cache_allowed: bool = False
 
     @property
     def ok(self) -> bool:

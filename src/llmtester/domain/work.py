@@ -205,6 +205,9 @@ class Request:
 
     ``fixed_length`` asks the engine to write exactly ``max_tok`` tokens where it can (``ignore_eos``).
     ``reuse_cache`` allows the engine to reuse a cached prefix; off for everything that measures prefill.
+    ``timed`` is off for what is asked for its content alone, so that its times enter no metric.
+    ``continues`` is the id of an earlier request of the trial whose conversation, with the answer that it really got,
+    comes before ``messages``; only in loads with one request in flight. ``planned_prompt_tok`` is ``None`` then.
     ``planned_prompt_tok`` is the length that the profile aimed at, template included.
     ``forced_tok`` are token ids that the model must write one after the other; ``top_logprobs_count`` asks for that
     many log-probabilities at each position. ``thinking=False`` asks a reasoning model to answer at once.
@@ -224,3 +227,5 @@ class Request:
     top_logprobs_count: int = 0
     thinking: bool = True
     oracle: str = ""
+    timed: bool = True
+    continues: str | None = None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from llmtester.domain.errors import LlmtesterError, RequestFailed, RequestFailure
 from llmtester.domain.events import Emit, SampleTaken, TrialEnded, TrialStarted
 from llmtester.domain.ports import Bench, Clock, Profile, Session
 from llmtester.domain.records import Completion, Sample
-from llmtester.domain.work import Cell, Request
+from llmtester.domain.work import Cell, Message, Request
 
 WARMUP_PROMPTS_FROM = 1_000_000
 """Warm-up requests are drawn from trial numbers that no measured trial reaches, so that no prompt is met twice."""
@@ -36,6 +36,7 @@ class Trial:
     emit: Emit
     stopping: Callable[[], bool]
     arrived_count: int = field(default=0, init=False)
+    _answered: dict[str, tuple[Message, ...]] = field(default_factory=dict, init=False)
 
     async def run(self, number: int, *, warmup: bool, quiet: Callable[[], AbstractContextManager[None]]) -> bool:
         """Whether the trial ended and counts. Raises ``ServerDied``, and ``NotMeasurable`` before the trial starts.
@@ -77,6 +78,7 @@ class Trial:
         return unsent == 0
 
     async def _send(self, request: Request) -> Sample:
+        request = self._conversation(request)
         sent_ns = self.clock.now_ns()
         try:
             completion = await self.session.generate(request, self._arrived)
@@ -89,8 +91,21 @@ class Trial:
                 planned_prompt_tok=request.planned_prompt_tok,
                 failure=failed.failure,
                 failure_detail=failed.detail,
+                timed=request.timed,
+                cache_allowed=request.reuse_cache,
             )
+        if self.cell.load.concurrency == 1:
+            self._answered[request.id] = (*request.messages, Message("assistant", completion.text))
         return sample_of(request, completion, self.profile)
+
+    def _conversation(self, request: Request) -> Request:
+        """The request with what was said before it. After a turn that failed there is nothing to be timed."""
+        if request.continues is None:
+            return request
+        before = self._answered.get(request.continues)
+        if before is None:
+            return replace(request, timed=False)
+        return replace(request, messages=(*before, *request.messages))
 
     def _arrived(self, at_ns: int) -> None:
         self.arrived_count += 1
@@ -116,4 +131,6 @@ def sample_of(request: Request, completion: Completion, profile: Profile) -> Sam
         text=completion.text,
         grade=profile.grade(request, completion),
         logprobs=completion.logprobs,
+        timed=request.timed,
+        cache_allowed=request.reuse_cache,
     )
