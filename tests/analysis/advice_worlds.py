@@ -22,6 +22,7 @@ from llmtester.analysis.summary import (
     Rating,
     TargetSummary,
     Tasks,
+    UsableContext,
 )
 from llmtester.domain.records import Absent, Capabilities, SessionFacts
 from llmtester.domain.work import Load, ModelRef, ServerSettings
@@ -194,6 +195,14 @@ def advice(files: Sequence[File], use: str = "chat", memory_bytes: int = MEMORY_
     return next(one for one in every_advice(files, memory_bytes) if one.use == use)
 
 
+def usable_context(file: File) -> UsableContext:
+    """What the long context profile found: the word of the last depth that is usable."""
+    inside = [word for depth, word in (file.depths or {}).items() if depth <= (file.usable_tok or 0)]
+    rating = ratings.worst(inside) if inside else ratings.worst(list((file.depths or {}).values()))
+    value = Estimate(float(file.usable_tok or 0), None, None, 1)
+    return UsableContext(file.key, value, "speed", "too slow", rating, f"{file.label} reads far.", ())
+
+
 def every_advice(files: Sequence[File], memory_bytes: int = MEMORY_BYTES) -> tuple[Advice, ...]:
     cells = [one for file in files for one in (*chat_cells(file), *depth_cells(file), *batch_cells(file))]
     quality = [one for file in files if (one := judged(file, files))]
@@ -202,6 +211,6 @@ def every_advice(files: Sequence[File], memory_bytes: int = MEMORY_BYTES) -> tup
         for file in files
         if file.right is not None or file.word is not None
     ]
-    usable = {file.key: Estimate(float(file.usable_tok), None, None, 1) for file in files if file.usable_tok}
+    usable = {file.key: usable_context(file) for file in files if file.usable_tok}
     evidence = Evidence(memory_bytes=memory_bytes, usable_context=usable)
     return advise([target(file) for file in files], cells, quality, evidence)

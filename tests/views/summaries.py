@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
 from itertools import product
+from typing import Any, TypeVar, get_type_hints
 
+from llmtester.analysis.pareto import front
+from llmtester.analysis.quality.statistics import wilson
 from llmtester.analysis.summary import (
     Advice,
+    CategoryResult,
     CellSummary,
+    Curve,
+    CurvePoint,
+    DifferingAnswer,
     Estimate,
+    Fidelity,
     Finding,
     Measured,
     MetricInfo,
+    QualitySummary,
     Rating,
+    StressResult,
     Summary,
     TargetSummary,
+    Tasks,
 )
 from llmtester.domain.records import Absent, Buffer, Capabilities, Machine, SessionFacts
 from llmtester.domain.work import Load, ModelRef, ServerSettings
@@ -95,6 +107,7 @@ def summary(models: int = 5, quants: int = 4, loads: int = 3, seed: int = 7) -> 
         own = [_cell(target, billions * bits / 8, load, rng) for load in shapes]
         targets.append(replace(target, rating=own[min(1, len(own) - 1)].rating))
         cells += own
+    quality = _quality(targets, rng)
     return Summary(
         run_id="20261124T201500-3f9a",
         outcome="finished",
@@ -118,6 +131,108 @@ def summary(models: int = 5, quants: int = 4, loads: int = 3, seed: int = 7) -> 
         advice=_advice(targets, cells),
         metrics=METRICS,
         resumed_count=1,
+        quality=quality,
+        stress=(_stress(targets[0], cells[0]),),
+        front=front(targets, cells, quality),
+    )
+
+
+KINDS = ("arithmetic", "instructions", "logic", "reading")
+
+
+def _quality(targets: list[TargetSummary], rng: random.Random) -> tuple[QualitySummary, ...]:
+    """Every file that started beside the largest one of its model that did."""
+    found = []
+    for target in targets:
+        siblings = [one for one in targets if one.model.name == target.model.name and not one.failure]
+        if target in siblings:
+            reference = max(siblings, key=lambda one: one.model.bits_per_weight or 0)
+            found.append(_judged(target, None if target is reference else reference, rng))
+    return tuple(found)
+
+
+def _judged(target: TargetSummary, reference: TargetSummary | None, rng: random.Random) -> QualitySummary:
+    bits = target.model.bits_per_weight or 4.0
+    told = [15 + rng.randrange(8) for _ in KINDS]
+    lost = [0 if reference is None else rng.randrange(3 if bits > 5 else 5) for _ in KINDS]
+    parts = tuple(
+        CategoryResult(kind, 24, right - less, right, less, 0, informative=True, degraded=less >= 4)
+        for kind, right, less in zip(KINDS, told, lost, strict=True)
+    )
+    right, whole = sum(told) - sum(lost), sum(told)
+    share = Estimate(right / 96, *wilson(right, 96), 96)
+    tasks = Tasks(
+        asked_count=96,
+        correct_count=right,
+        reference_correct_count=whole,
+        worse_count=sum(lost),
+        better_count=0,
+        accuracy_ratio=share,
+        reference_accuracy_ratio=Estimate(whole / 96, *wilson(whole, 96), 96),
+        loss_ratio=Estimate(sum(lost) / 96, 0.0, 0.1, 96),
+        loss_upper_ratio=0.09,
+        p_value=0.2,
+        p_value_holm=0.4,
+        detectable_loss_ratio=0.07,
+        categories=parts,
+        outcomes={"correct": right, "wrong": 96 - right},
+        lost_count=0,
+    )
+    apart = 0.004 * (9 - bits) ** 2
+    followed = Fidelity(
+        kl_nats=Estimate(apart, apart * 0.8, apart * 1.2, 32),
+        kl_p99_nats=apart * 9,
+        agreement_ratio=Estimate(1 - apart, 1 - apart * 1.2, 1 - apart * 0.8, 32),
+        perplexity_ratio=Estimate(1 + apart, 1.0, 1 + 2 * apart, 32),
+        positions_count=1280,
+        floor_kl_nats=Estimate(0.0, 0.0, 0.0, 32),
+        floor_agreement_ratio=Estimate(1.0, 1.0, 1.0, 32),
+        within_noise=False,
+        kl_nats_by_kind={"prose": apart},
+    )
+    example = DifferingAnswer("arithmetic.change.3", "He gets 7 coins back.\nAnswer: 7", "Answer: 9", "wrong")
+    return QualitySummary(
+        target=target.key,
+        label=target.model.label,
+        reference=reference.key if reference else None,
+        reference_label=reference.model.label if reference else "",
+        rating=Rating.GOOD if reference else Rating.NOT_RATED,
+        words="good to acceptable" if reference else "reference",
+        fidelity=followed if reference else Absent("others are compared with it"),
+        tasks=tasks,
+        stability=Absent("not asked"),
+        warnings=("It loses arithmetic first: 9 of 24 wrong against 5.",) if max(lost) >= 4 else (),
+        example=example if reference else None,
+        sentence=f"{target.model.label}: GOOD. Of 96 questions {sum(lost)} came out differently.",
+        details=("Right answers: ...", "KL divergence, truncated: ..."),
+    )
+
+
+def _stress(target: TargetSummary, cell: CellSummary) -> StressResult:
+    """Ten minutes that grow hot and a little slower."""
+
+    def curve(start: float, end: float) -> Curve:
+        return tuple(CurvePoint(float(at), start + (end - start) * at / 600 + at % 7 / 10) for at in range(0, 600, 2))
+
+    return StressResult(
+        cell=cell.key,
+        target=target.key,
+        duration_s=600.0,
+        ended="",
+        first_minute_tok_per_s=Estimate(80.0, 79.0, 81.0, 6),
+        sustained_tok_per_s=Estimate(71.0, 70.0, 72.0, 30),
+        sustained_ratio=Estimate(0.89, 0.87, 0.9, 30),
+        drift_ratio_per_hour=Estimate(-0.2, -0.25, -0.15, 60),
+        steady_from_s=Estimate(240.0, None, None, 1),
+        throttling="seen",
+        throttling_because="the clock fell from 3,400 to 2,900 MHz while the temperature stayed at 92 °C",
+        growth_bytes_per_hour=Estimate(1_000_000.0, -1_000_000.0, 3_000_000.0, 60),
+        energy_j_per_tok=Absent("this machine measures no energy"),
+        sentence="After four minutes it writes 11 % more slowly, because the processor is too hot.",
+        speed_tok_per_s=curve(80, 70),
+        temperature_c=curve(55, 92),
+        frequency_mhz=curve(3400, 2900),
+        memory_bytes=curve(1.4e9, 1.5e9),
     )
 
 
@@ -268,6 +383,15 @@ def _advice(targets: list[TargetSummary], cells: list[CellSummary]) -> tuple[Adv
                 "Larger models take more than 4 seconds before the first word.",
             ),
             cells=on(4, "chat"),
+            rating=Rating.GOOD,
+            profiles=("interactive",),
+            metric="decode_tok_per_s",
+            floor="rated good or better in the interactive profile",
+            cautions=("Avoid Llama-3.2-1B-Instruct Q4_K_M for figures: 9 of 24 sums wrong; Q6_K gets 5 wrong.",),
+            changes=("On a machine 1.4 times as fast, Llama-3.1-8B-Instruct Q4_K_M would be the choice.",),
+            runner_up=key(5),
+            command="llama-server --model /models/Qwen3-4B.gguf --host 127.0.0.1 --port 8080 --ctx-size 4096",
+            modelfile="FROM /models/Qwen3-4B.gguf\nPARAMETER num_ctx 4096\n",
         ),
         Advice(
             use="long documents",
@@ -286,6 +410,8 @@ def _advice(targets: list[TargetSummary], cells: list[CellSummary]) -> tuple[Adv
             certainty="cannot say",
             why=("The quality profile was skipped.",),
             cells=(),
+            basis="not measured",
+            next_command="llmtester run --profiles interactive,quality",
         ),
     )
 
@@ -318,12 +444,23 @@ def long_names() -> Summary:
     target, name = whole.targets[0], "SmolLM2-1.7B-Instruct-v0.3"
     named = replace(target, model=replace(target.model, name=name))
     advice = replace(whole.advice[0], verdict=f"Use {name} Q4_K_M for chat: it is good here.")
-    return replace(whole, targets=(named,), advice=(advice,))
+    return replace(whole, targets=(named,), advice=(advice,), quality=(), stress=(), front=())
 
 
 def empty() -> Summary:
     """A run in which nothing was planned or measured."""
-    return replace(summary(1, 1, 1), targets=(), cells=(), advice=(), findings=(), notes=(), outcome="unfinished")
+    return replace(
+        summary(1, 1, 1),
+        targets=(),
+        cells=(),
+        advice=(),
+        findings=(),
+        notes=(),
+        outcome="unfinished",
+        quality=(),
+        stress=(),
+        front=(),
+    )
 
 
 def poisoned() -> Summary:
@@ -396,8 +533,51 @@ def poisoned() -> Summary:
         cells=tuple(cells),
         findings=tuple(Finding(text, "warning", text, text, text) for text in POISON),
         advice=tuple(
-            Advice(text, text, targets[i].key, (targets[i - 1].key,), text, (text, every), (cells[i].key,))
+            Advice(
+                text,
+                text,
+                targets[i].key,
+                (targets[i - 1].key,),
+                text,
+                (text, every),
+                (cells[i].key,),
+                metric=text,
+                floor=text,
+                cautions=(text,),
+                changes=(text, every),
+                runner_up=targets[i - 1].key,
+                next_command=text,
+                command=text,
+                modelfile=text,
+            )
             for i, text in enumerate(POISON)
         ),
+        quality=tuple(with_poison(one, renamed) for one in whole.quality),
+        stress=tuple(with_poison(one, renamed) for one in whole.stress),
+        front=tuple(with_poison(one, renamed) for one in whole.front),
         metrics=tuple(replace(info, title=f"{info.title} {POISON[0]}", formula=every) for info in whole.metrics),
     )
+
+
+T = TypeVar("T")
+
+
+def with_poison(value: T, renamed: dict[str, str], place: int = 0) -> T:
+    """A copy of a dataclass in which every free text is hostile; keys of targets follow ``renamed``."""
+    hints = get_type_hints(type(value))
+    changed = {}
+    for index, field in enumerate(fields(value)):  # type: ignore[arg-type]  # callers give dataclasses only
+        old = getattr(value, field.name)
+        changed[field.name] = _poison(old, str(hints[field.name]), renamed, place + index)
+    return replace(value, **changed)  # type: ignore[type-var]
+
+
+def _poison(old: Any, hint: str, renamed: dict[str, str], place: int) -> Any:
+    text = POISON[place % len(POISON)]
+    if isinstance(old, str) and not isinstance(old, Enum) and "Literal" not in hint:
+        return renamed.get(old, text)
+    if isinstance(old, tuple):
+        return tuple(_poison(one, hint, renamed, place + index) for index, one in enumerate(old))
+    if is_dataclass(old) and not isinstance(old, type) and type(old) is not CurvePoint:
+        return with_poison(old, renamed, place + 1)
+    return old

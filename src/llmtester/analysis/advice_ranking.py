@@ -18,7 +18,7 @@ from math import log
 from llmtester.analysis.advice_rules import INTERACTIVE, QUALITY, Stand, Use
 from llmtester.analysis.contenders import Contender, clearly_worse, tied
 from llmtester.analysis.ratings import BANDS, ORDER, Bands, worst
-from llmtester.analysis.summary import Estimate, Measured, Rating
+from llmtester.analysis.summary import Estimate, Measured, Rating, UsableContext
 from llmtester.domain.records import Absent
 
 LEVELS_GOOD_ENOUGH = 3
@@ -37,18 +37,20 @@ class Evidence:
 
     bands: Bands = field(default_factory=lambda: BANDS)
     memory_bytes: int = 0
-    usable_context: Mapping[str, Measured] | None = None
+    usable_context: Mapping[str, UsableContext] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A contender for one use: the word for it, the value that decides, and how the use orders it."""
+    """A contender for one use: the word for it, the value that decides, how the use orders it, and how many of the
+    questions that matter it answered right, of how many."""
 
     contender: Contender
     rating: Rating
     value: Estimate
     level: int
     merit: tuple[float, ...]
+    right: tuple[int, int] | None
 
     @property
     def key(self) -> str:
@@ -60,23 +62,26 @@ def judge(use: Use, stand: Stand, every: Sequence[Contender], evidence: Evidence
     found = []
     for one in every:
         value = _value(use, one, stand, evidence)
-        rating = _rating(use, one, stand, value)
+        rating = _rating(use, one, stand, value, evidence)
         if rating is not Rating.NOT_RATED and value is not None:
             level = _level(use, one, rating)
             merit = _MERITS[use.order](one, value)
             if level >= LEVELS_GOOD_ENOUGH:
                 # Nothing here can be recommended; what comes closest is the one that lacks least.
                 merit = (-value.value if use.order == "lean" else value.value, *merit)
-            found.append(Judged(one, rating, value, level, merit))
+            found.append(Judged(one, rating, value, level, merit, one.right(use.kinds)))
     return found
 
 
-def _rating(use: Use, one: Contender, stand: Stand, value: Estimate | None) -> Rating:
+def _rating(use: Use, one: Contender, stand: Stand, value: Estimate | None, evidence: Evidence) -> Rating:
     """The worst word of the profile; for long documents that of the depths up to the one that is named."""
     profile = stand.profiles[0]
     if profile == QUALITY:
         reference = one.quality is not None and one.quality.reference is None
         return Rating.EXCELLENT if reference else one.quality.rating if one.quality else Rating.NOT_RATED
+    told = evidence.usable_context.get(one.target_of(profile).key)
+    if use.order == "deep" and told:
+        return told.rating
     if use.order == "deep" and value is not None:
         inside = [cell.rating for cell in one.cells_of(profile) if cell.load.prompt_tok <= value.value]
         return worst(inside) if inside else one.rating(profile)
@@ -97,8 +102,8 @@ def _fact(name: str, one: Contender, stand: Stand, evidence: Evidence) -> Estima
     if name == "memory_peak_bytes":
         return _present(one.memory(profile))
     if name == "usable_context_tok":
-        told = (evidence.usable_context or {}).get(one.target_of(profile).key)
-        return _present(told) if told is not None else _deepest(one, profile)
+        told = evidence.usable_context.get(one.target_of(profile).key)
+        return _present(told.context_tok) if told else _deepest(one, profile)
     if name == "balance_ratio":
         return _balance(one, evidence)
     return one.highest(profile, name) if name in BEST_LOAD else one.lowest(profile, name)
@@ -180,11 +185,11 @@ def peers(use: Use, judged: Sequence[Judged]) -> list[Judged]:
     same = [one for one in judged if one.level == level]
     if use.order == "balanced":
         return same  # right answers are part of the product
-    told = [right for one in same if (right := one.contender.right(use.kinds))]
+    told = [one.right for one in same if one.right]
     if not told:
         return same
     best = max(told, key=lambda right: (right[0] / right[1], right[1]))
-    return [one for one in same if not ((right := one.contender.right(use.kinds)) and clearly_worse(right, best))]
+    return [one for one in same if one.right is None or not clearly_worse(one.right, best)]
 
 
 def ties(use: Use, ranked: Sequence[Judged]) -> list[Judged]:

@@ -97,7 +97,10 @@ def why(case: Case) -> tuple[str, ...]:
 
 def _why(case: Case) -> Iterator[str]:
     slowest = min(case.own_cells, key=_speed, default=None)
-    if slowest is not None and slowest.meaning and case.profile != QUALITY:
+    told = case.evidence.usable_context.get(case.winner.contender.target_of(case.profile).key)
+    if case.use.order == "deep" and told:
+        yield told.sentence
+    elif slowest is not None and slowest.meaning and case.profile != QUALITY:
         yield slowest.meaning
     if case.use.order == "balanced":
         yield _shares(case)

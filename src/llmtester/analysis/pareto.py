@@ -8,6 +8,7 @@ by the size of the model: the larger one is not beaten by a smaller one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from llmtester.analysis.advice_rules import INTERACTIVE
 from llmtester.analysis.contenders import Contender, contenders, tied
@@ -28,18 +29,19 @@ def front(
     targets: Sequence[TargetSummary], cells: Sequence[CellSummary], quality: Sequence[QualitySummary] = ()
 ) -> tuple[FrontPoint, ...]:
     """One point for each file that wrote at a measured speed, in plan order."""
-    every = [one for one in contenders(targets, cells, quality) if one.lowest(INTERACTIVE, "decode_tok_per_s")]
-    shown = {one.key: one.target_of(INTERACTIVE).key for one in every}
+    every = [_Axes.of(one) for one in contenders(targets, cells, quality)]
+    every = [one for one in every if isinstance(one.speed, Estimate)]
+    shown = {one.key: one.contender.target_of(INTERACTIVE).key for one in every}
     points = []
     for one in every:
         compared = {other.key: compare(other, one) for other in every if other is not one}
         beaten_by = next((key for key, (better, worse) in compared.items() if better and not worse), None)
         points.append(
             FrontPoint(
-                target=one.target_of(INTERACTIVE).key,
-                quality_ratio=one.right_ratio,
-                speed_tok_per_s=one.lowest(INTERACTIVE, "decode_tok_per_s") or Absent("it wrote nothing"),
-                memory_bytes=one.memory(INTERACTIVE),
+                target=shown[one.key],
+                quality_ratio=one.right,
+                speed_tok_per_s=one.speed,
+                memory_bytes=one.memory,
                 on_front=beaten_by is None,
                 beaten_by=shown[beaten_by] if beaten_by else None,
                 ties=tuple(shown[key] for key, differences in compared.items() if not any(differences)),
@@ -48,28 +50,45 @@ def front(
     return tuple(points)
 
 
-def compare(one: Contender, other: Contender) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """One file with its three values, looked up once."""
+
+    contender: Contender
+    key: str
+    right: Measured
+    speed: Measured
+    memory: Measured
+
+    @classmethod
+    def of(cls, one: Contender) -> _Axes:
+        speed = one.lowest(INTERACTIVE, "decode_tok_per_s") or Absent("it wrote nothing that could be timed")
+        return cls(one, one.key, one.right_ratio, speed, one.memory(INTERACTIVE))
+
+
+def compare(one: _Axes, other: _Axes) -> tuple[int, int]:
     """On how many axes ``one`` is clearly better than ``other``, and on how many clearly worse."""
     signs = [
-        _sign(one.lowest(INTERACTIVE, "decode_tok_per_s"), other.lowest(INTERACTIVE, "decode_tok_per_s"), _HIGHER),
-        _sign(one.memory(INTERACTIVE), other.memory(INTERACTIVE), _LOWER),
+        _sign(one.speed, other.speed, _HIGHER),
+        _sign(one.memory, other.memory, _LOWER),
         _quality(one, other),
     ]
     return signs.count(1), signs.count(-1)
 
 
-def _quality(one: Contender, other: Contender) -> int:
+def _quality(one: _Axes, other: _Axes) -> int:
     """By right answers; between files of one model also by what was found damaged; else by size."""
-    if not one.judged and not other.judged:
-        mine, theirs = (one.parameters, round(one.bits, 1)), (other.parameters, round(other.bits, 1))
+    first, second = one.contender, other.contender
+    if not first.judged and not second.judged:
+        mine, theirs = (first.parameters, round(first.bits, 1)), (second.parameters, round(second.bits, 1))
         return (mine > theirs) - (mine < theirs)
-    by_answers = _sign(one.right_ratio, other.right_ratio, _HIGHER)
-    if by_answers or one.model.name != other.model.name or not (one.judged and other.judged):
+    by_answers = _sign(one.right, other.right, _HIGHER)
+    if by_answers or first.model.name != second.model.name or not (first.judged and second.judged):
         return by_answers
-    return (one.damage < other.damage) - (one.damage > other.damage)
+    return (first.damage < second.damage) - (first.damage > second.damage)
 
 
-def _sign(one: Measured | None, other: Measured | None, direction: int) -> int:
+def _sign(one: Measured, other: Measured, direction: int) -> int:
     if not isinstance(one, Estimate) or not isinstance(other, Estimate) or tied(one, other):
         return 0
     return direction if one.value > other.value else -direction

@@ -1,15 +1,18 @@
-"""The charts of a report as values: what is drawn, independent of how. ``svg`` and ``figures`` draw them."""
+"""The charts of a report as values: speed, memory, evenness. Those of quality and stress are beside."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from dataclasses import replace
 
+from llmtester.analysis.advice_rules import QUALITY
 from llmtester.analysis.summary import CellSummary, MetricInfo
 from llmtester.domain.text import printable
+from llmtester.views.chart_kinds import LABEL_LIMIT, Axis, Chart, Plot, Point, Row, Rows, Series
 from llmtester.views.numbers import finite, quantity
 from llmtester.views.outline import Outline, Question, question_of
+from llmtester.views.quality_charts import changed_by_bits, right_by_bits, tradeoff
+from llmtester.views.stress_charts import over_time
 
 ROWS_LIMIT = 30
 """Rows of one chart; a longer list is read in the table, not in a picture."""
@@ -17,92 +20,6 @@ ROWS_LIMIT = 30
 LADDER_LIMIT = 7
 """Rows of the small chart beside the answer."""
 
-LABEL_LIMIT = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    title: str
-    unit: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One target in a list chart. ``dots`` are single observations; ``reference`` is a second value to compare."""
-
-    label: str
-    standing: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-    dots: tuple[float, ...] = ()
-    reference: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A list of targets with one value each. ``limit`` is a line that no value should cross."""
-
-    id: str
-    kind: Literal["strip", "bar", "range"]
-    title: str
-    lead: str
-    axis: Axis
-    rows: tuple[Row, ...]
-    left_out_count: int = 0
-    limit: float | None = None
-    limit_label: str = ""
-    reference_label: str = ""
-
-    @property
-    def top(self) -> float:
-        """The end of the axis, which starts at zero."""
-        values = [row.value for row in self.rows] + [row.high or 0.0 for row in self.rows]
-        values += [dot for row in self.rows for dot in row.dots] + [row.reference or 0.0 for row in self.rows]
-        return max([*values, self.limit or 0.0, 1e-9]) * 1.04
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    label: str
-    x: float
-    y: float
-    standing: str
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Points that belong together, in the order of ``x``, with a name to write beside them."""
-
-    label: str
-    standing: str
-    points: tuple[Point, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """Lines over two numeric axes, both starting at zero."""
-
-    id: str
-    title: str
-    lead: str
-    x: Axis
-    y: Axis
-    series: tuple[Series, ...]
-
-    @property
-    def right(self) -> float:
-        return max((point.x for line in self.series for point in line.points), default=1.0) * 1.06
-
-    @property
-    def top(self) -> float:
-        return max((max(p.y, p.high or 0.0) for line in self.series for p in line.points), default=1.0) * 1.08
-
-
-Chart: TypeAlias = Rows | Plot
 
 _HINTS = {"higher": "longer is better", "lower": "shorter is better", "neither": ""}
 
@@ -162,8 +79,16 @@ def _strip(outline: Outline, question: Question, info: MetricInfo) -> Rows | Non
 
 def plots(outline: Outline) -> list[Chart]:
     """The charts that explain: those for which this run has data, in the order in which they are shown."""
-    makers: Sequence[Callable[[Outline], Chart | None]] = (speed_by_size, speed_at_depth, memory, gaps)
-    return [chart for make in makers if (chart := make(outline))]
+    makers: Sequence[Callable[[Outline], Chart | None]] = (
+        tradeoff,
+        speed_by_size,
+        right_by_bits,
+        changed_by_bits,
+        memory,
+        gaps,
+        speed_at_depth,
+    )
+    return [*(chart for make in makers if (chart := make(outline))), *over_time(outline)]
 
 
 def speed_by_size(outline: Outline) -> Plot | None:
@@ -210,7 +135,7 @@ def memory(outline: Outline) -> Rows | None:
         peak = finite(target.memory_peak_bytes)
         if peak:
             expected = finite(target.memory_expected_bytes)
-            label = printable(outline.labels[target.key], LABEL_LIMIT)
+            label = printable(outline.server_label(target), LABEL_LIMIT)
             standing = outline.standing(target.key)
             found.append(Row(label, standing, peak.value, reference=expected.value if expected else None))
     if not found:
@@ -259,28 +184,27 @@ def gaps(outline: Outline) -> Rows | None:
 
 
 def speed_at_depth(outline: Outline) -> Plot | None:
-    """Writing speed against the length of the prompt, where a profile has loads of several lengths."""
+    """Writing speed against the length of the prompt, for the profile that asks with the most lengths."""
     info = outline.metrics.get("decode_tok_per_s")
-    if info is None:
+    lengths: dict[str, set[int]] = {}
+    for cell in outline.summary.cells:
+        if cell.profile != QUALITY and outline.estimate(cell, "decode_tok_per_s"):
+            lengths.setdefault(cell.profile, set()).add(cell.load.prompt_tok)
+    profile = max(lengths, key=lambda name: len(lengths[name]), default="")
+    if info is None or not profile:
         return None
-    profile = outline.questions[0].profile if outline.questions else ""
     series = []
-    for target in outline.ranked_targets():
+    for one in outline.ranked_contenders:
+        label, standing = printable(outline.labels[one.key], LABEL_LIMIT), outline.standing(one.key)
         points = {
             cell.load.prompt_tok: Point(
-                printable(outline.labels[target.key], LABEL_LIMIT),
-                float(cell.load.prompt_tok),
-                estimate.value,
-                outline.standing(target.key),
-                estimate.low,
-                estimate.high,
+                label, float(cell.load.prompt_tok), estimate.value, standing, estimate.low, estimate.high
             )
-            for cell in outline.cells_of[target.key]
-            if cell.profile == profile and (estimate := outline.estimate(cell, info.name))
+            for cell in one.cells_of(profile)
+            if (estimate := outline.estimate(cell, info.name))
         }
         if len(points) > 1:
-            ordered = tuple(points[length] for length in sorted(points))
-            series.append(Series(ordered[0].label, outline.standing(target.key), ordered))
+            series.append(Series(label, standing, tuple(points[length] for length in sorted(points))))
     if not series:
         return None
     return Plot(

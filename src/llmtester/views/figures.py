@@ -7,12 +7,13 @@ Plotly reads a small HTML dialect in texts, so every text is entity-encoded firs
 from __future__ import annotations
 
 from html import escape
+from itertools import groupby
 from typing import Any
 
-from llmtester.views.charts import Axis, Chart, Plot, Point, Rows
+from llmtester.views.chart_kinds import Axis, Chart, Plot, Point, Rows
 from llmtester.views.fit import fitted
 from llmtester.views.numbers import number, quantity
-from llmtester.views.svg import placed_names
+from llmtester.views.svg import placed_names, radius
 
 LABEL_LIMIT = 26
 ROW_HEIGHT = 26
@@ -59,44 +60,75 @@ def _told(point: Point, chart: Plot) -> str:
     if point.low is not None and point.high is not None:
         lines.append(escape(f"95 % interval {number(point.low)} to {number(point.high)}"))
     lines.append(escape(f"{chart.x.title}: {quantity(point.x, chart.x.unit)}"))
+    lines += [escape(point.also)] if point.also else []
     return "<br>".join(lines)
 
 
+def _short(value: float) -> float:
+    """Six digits: more than a picture can show, and half the characters."""
+    return float(f"{value:.6g}")
+
+
+def _traces(chart: Plot) -> list[tuple[str, str, tuple[Point, ...]]]:
+    """Name, standing and points of each line; lines of one point are drawn as one cloud a standing."""
+    order = ("", "tie", "winner").index
+    lines = sorted(chart.series, key=lambda line: order(line.standing))
+    if any(len(line.points) > 1 for line in lines):
+        return [(line.label, line.standing, line.points) for line in lines]
+    return [
+        ("", standing, tuple(line.points[0] for line in group))
+        for standing, group in groupby(lines, key=lambda line: line.standing)
+    ]
+
+
+def _curve(chart: Plot, name: str, standing: str, points: tuple[Point, ...]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": escape(name),
+        "x": [_short(point.x) for point in points],
+        "y": [_short(point.y) for point in points],
+        "hovertemplate": f"<b>{escape(name)}</b><br>%{{y}} {escape(chart.y.unit)}<br>%{{x:.1f}} "
+        f"{escape(chart.x.unit)}<extra></extra>",
+        "line": {"color": _COLOUR[standing], "width": 2 if standing == "winner" else 1},
+    }
+
+
+def _scatter(chart: Plot, name: str, standing: str, points: tuple[Point, ...]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines+markers" if name else "markers",
+        "name": escape(name),
+        "x": [_short(point.x) for point in points],
+        "y": [_short(point.y) for point in points],
+        "hovertext": [_told(point, chart) for point in points],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [0 if point.high is None else _short(point.high - point.y) for point in points],
+            "arrayminus": [0 if point.low is None else _short(point.y - point.low) for point in points],
+            "color": _COLOUR[standing],
+            "thickness": 1,
+            "width": 3,
+        },
+        "line": {"color": _COLOUR[standing], "width": 2 if standing == "winner" else 1},
+        "marker": {
+            "color": [_COLOUR[point.standing] for point in points],
+            "symbol": ["circle-open" if point.faded else _SYMBOL[point.standing] for point in points],
+            "size": [round(2 * radius(point), 1) for point in points],
+        },
+    }
+
+
 def _plot(chart: Plot) -> dict[str, Any]:
-    data = []
-    for line in sorted(chart.series, key=lambda line: ("", "tie", "winner").index(line.standing)):
-        points = line.points
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": escape(line.label),
-                "x": [point.x for point in points],
-                "y": [point.y for point in points],
-                "hovertext": [_told(point, chart) for point in points],
-                "hovertemplate": "%{hovertext}<extra></extra>",
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [0 if point.high is None else point.high - point.y for point in points],
-                    "arrayminus": [0 if point.low is None else point.y - point.low for point in points],
-                    "color": _COLOUR[line.standing],
-                    "thickness": 1,
-                    "width": 3,
-                },
-                "line": {"color": _COLOUR[line.standing], "width": 2 if line.standing == "winner" else 1},
-                "marker": {
-                    "color": [_COLOUR[point.standing] for point in points],
-                    "symbol": [_SYMBOL[point.standing] for point in points],
-                    "size": [11 if point.standing == "winner" else 8 for point in points],
-                },
-            }
-        )
+    draw = _curve if chart.curve else _scatter
+    data = [draw(chart, *trace) for trace in _traces(chart)]
     layout = _layout(330, _axis(chart.x), _axis(chart.y))
     layout["annotations"] = [
         {
-            "x": name.point.x,
-            "y": name.point.y,
+            "x": _short(name.point.x),
+            "y": _short(name.point.y),
             "text": escape(name.text),
             "showarrow": False,
             "xanchor": "right" if name.to_left else "left",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtester.analysis.summary import Summary
 from llmtester.domain.text import human_duration, printable
-from llmtester.views import charts, figures, outline, page, palette, svg, tables
+from llmtester.views import appendix, charts, details, figures, outline, page, palette, quality_page, svg, tables
 from llmtester.views.plotly_bundle import bundle, policy_hash
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def context(summary: Summary) -> dict[str, Any]:
         "machine": outline.machine_line(summary),
         "outcome": outline.OUTCOME_WORDS[summary.outcome],
         "coverage": outline.coverage(summary),
-        "questions": page.asked_labels(shape.questions),
+        "questions": appendix.asked_labels(shape.questions),
         "columns": shown,
         "brief_columns_count": 4 + sum(column.brief for column in shown),
         "rows": rows,
@@ -103,15 +103,20 @@ def context(summary: Summary) -> dict[str, Any]:
         "svg": svg,
         "shown_value": svg.shown_value,
         "ranks": {rating.value: rank for rating, rank in outline.RATING_RANK.items()},
-        "details": page.details(shape),
+        "details": details.details(shape),
         "findings": outline.finding_groups(summary),
         "gaps": [
-            (status, reason, cells, page.gap_names(shape, cells))
+            (status, reason, cells, appendix.gap_names(shape, cells))
             for (status, reason), cells in outline.unmeasured(summary).items()
         ],
-        "settings": page.settings_rows(shape),
-        "machine_rows": page.machine_rows(shape),
-        "run_rows": page.run_rows(shape),
+        "settings": appendix.settings_rows(shape),
+        "machine_rows": appendix.machine_rows(shape),
+        "run_rows": appendix.run_rows(shape),
+        "rule_rows": appendix.rule_rows(),
+        "quality": quality_page.quality(shape),
+        "front": quality_page.front_rows(shape),
+        "resources": quality_page.resource_rows(shape),
+        "stress": quality_page.stress_rows(shape),
         "duration": human_duration(summary.duration_s),
         "status_words": outline.STATUS_WORDS,
         # The three texts below are files of this package and the colours of ``palette``, nothing from outside.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property
 
+from llmtester.analysis.contenders import Contender, contenders
+from llmtester.analysis.ratings import worst
 from llmtester.analysis.summary import (
     Advice,
     CellStatus,
@@ -79,7 +81,9 @@ class Outline:
         self.cells_of: dict[str, list[CellSummary]] = {target.key: [] for target in summary.targets}
         for cell in summary.cells:
             self.cells_of.setdefault(cell.target, []).append(cell)
-        self.labels = _labels(summary)
+        self.contenders = contenders(summary.targets, summary.cells, summary.quality)
+        self.contender_of: dict[str, Contender] = {target.key: one for one in self.contenders for target in one.targets}
+        self.labels = _labels(self.contenders)
 
     @property
     def main(self) -> Advice | None:
@@ -125,27 +129,47 @@ class Outline:
     def standing(self, target: str, advice: Advice | None = None) -> str:
         """``winner``, ``tie`` or an empty string: what ``advice`` (else the main one) says about a target."""
         chosen = advice or self.main
-        if chosen is None:
+        one = self.contender_of.get(target)
+        if chosen is None or one is None:
             return ""
-        if target == chosen.winner:
+        if self.contender_of.get(chosen.winner or "") is one:
             return "winner"
-        return "tie" if target in chosen.ties else ""
+        return "tie" if any(self.contender_of.get(tie) is one for tie in chosen.ties) else ""
 
     def ranked_cells(self) -> list[CellSummary]:
         """Cells as tables list them: by question, measured before unmeasured, winner and fastest first."""
         order = {question: index for index, question in enumerate(self.questions)}
         return sorted(self.summary.cells, key=lambda cell: (order[question_of(cell)], *self._merit(cell)))
 
-    def ranked_targets(self) -> list[TargetSummary]:
-        """Targets as lists show them: the winner, what ties with it, then by rating and speed."""
+    @cached_property
+    def ranked_contenders(self) -> tuple[Contender, ...]:
+        """Model files as lists show them: the winner, what ties with it, then by rating and speed."""
 
-        def merit(target: TargetSummary) -> tuple[object, ...]:
-            first = next(iter(self.cells_of[target.key]), None)
-            place = {"winner": 0, "tie": 1}.get(self.standing(target.key), 2)
+        def merit(one: Contender) -> tuple[object, ...]:
+            place = {"winner": 0, "tie": 1}.get(self.standing(one.key), 2)
+            first = next(iter(one.cells), None)
             speed = self.estimate(first, HEADLINE_METRICS[0]) if first else None
-            return (place, -RATING_RANK[target.rating], -(speed.value if speed else 0.0), self.labels[target.key])
+            rank = RATING_RANK[worst([target.rating for target in one.targets])]
+            return (place, -rank, -(speed.value if speed else 0.0), self.labels[one.key])
 
-        return sorted(self.summary.targets, key=merit)
+        return tuple(sorted(self.contenders, key=merit))
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The place of each target's model file in ``ranked_contenders``: what the page calls it in its links."""
+        return {target.key: place for place, one in enumerate(self.ranked_contenders) for target in one.targets}
+
+    def ranked_targets(self) -> list[TargetSummary]:
+        """Servers in the order of ``ranked_contenders``."""
+        return [target for one in self.ranked_contenders for target in one.targets]
+
+    def server_label(self, target: TargetSummary) -> str:
+        """The label of a target, with its context where the same file has several servers; untrusted text."""
+        label, own = self.labels[target.key], self.contender_of[target.key].targets
+        if len(own) == 1:
+            return label
+        slots = f" x {target.settings.slots}" if target.settings.slots > 1 else ""
+        return f"{label} · {target.settings.context_tok:,}{slots} tok"
 
     def _merit(self, cell: CellSummary) -> tuple[object, ...]:
         place = {"winner": 0, "tie": 1}.get(self.standing(cell.target), 2)
@@ -158,16 +182,16 @@ def question_of(cell: CellSummary) -> Question:
     return Question(cell.profile, cell.load.name, cell.load.prompt_tok, cell.load.output_tok)
 
 
-def _labels(summary: Summary) -> dict[str, str]:
-    """A label per target: ``name quantization``, and where that is not unique what sets it apart."""
-    counts = Counter(target.model.label for target in summary.targets)
-    engines = {target.engine for target in summary.targets}
+def _labels(every: Sequence[Contender]) -> dict[str, str]:
+    """A label per target: ``name quantization``, and where that is not unique among files what sets it apart."""
+    counts = Counter(one.label for one in every)
+    engines = {target.engine for one in every for target in one.targets}
     labels = {}
-    for target in summary.targets:
-        label = target.model.label
+    for one in every:
+        label = one.label
         if counts[label] > 1:
-            label += f" ({', '.join(_apart(target, len(engines) > 1))})"
-        labels[target.key] = label
+            label += f" ({', '.join(_apart(one.targets[0], len(engines) > 1))})"
+        labels.update({target.key: label for target in one.targets})
     return labels
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import floor, log10
+from itertools import pairwise
+from math import floor, log10, sqrt
 
 from markupsafe import Markup, escape
 
 from llmtester.domain.text import human_bytes
-from llmtester.views.charts import Plot, Point, Row, Rows
+from llmtester.views.chart_kinds import Plot, Point, Row, Rows, Series
 from llmtester.views.fit import columns, fitted
 from llmtester.views.numbers import DASH, number, quantity
 
@@ -160,20 +161,36 @@ def _plot(chart: Plot) -> Iterator[str]:
     yield f'<line class="base" x1="{LEFT}%" x2="{RIGHT}%" y1="{BOTTOM}" y2="{BOTTOM}"/>'
     yield (
         f'<text class="t" x="{(LEFT + RIGHT) / 2}%" y="{BOTTOM + 37}" text-anchor="middle">'
-        f"{escape(chart.x.title)}, {escape(chart.x.unit)}</text>"
+        f"{escape(', '.join(filter(None, (chart.x.title, chart.x.unit))))}</text>"
     )
     order = sorted(chart.series, key=lambda line: ("", "tie", "winner").index(line.standing))
     for line in order:
         kind = escape(line.standing or "other")
-        for first, second in zip(line.points, line.points[1:], strict=False):
+        if chart.curve:
+            yield _curve(chart, line)
+            continue
+        for first, second in pairwise(line.points):
             yield (
                 f'<line class="join {kind}" x1="{_x(chart, first.x)}%" y1="{_y(chart, first.y)}" '
                 f'x2="{_x(chart, second.x)}%" y2="{_y(chart, second.y)}"/>'
             )
-    for line in order:
+    for line in order if not chart.curve else ():
         for point in line.points:
             yield from _point(chart, point)
     yield from _names(chart)
+
+
+def _curve(chart: Plot, line: Series) -> str:
+    """Many points as one line that stretches with the frame."""
+    width, height = 1000, BOTTOM - TOP
+    places = " ".join(
+        f"{point.x / chart.right * width:.0f},{height - point.y / chart.top * height:.1f}" for point in line.points
+    )
+    return (
+        f'<svg x="{LEFT}%" y="{TOP}" width="{RIGHT - LEFT}%" height="{height}" viewBox="0 0 {width} {height}" '
+        f'preserveAspectRatio="none"><polyline class="join {escape(line.standing or "other")}" fill="none" '
+        f'vector-effect="non-scaling-stroke" points="{places}"/></svg>'
+    )
 
 
 def _point(chart: Plot, point: Point) -> Iterator[str]:
@@ -185,9 +202,18 @@ def _point(chart: Plot, point: Point) -> Iterator[str]:
             f'y1="{_y(chart, point.low)}" y2="{_y(chart, point.high)}"/>'
         )
         told += f" (95 % interval {number(point.low)}{DASH}{number(point.high)})"
-    radius = 5.5 if point.standing == "winner" else 4
-    place = f'cx="{x}%" cy="{_y(chart, point.y)}" r="{radius}"'
+    if point.also:
+        told += f"; {point.also}"
+    place = f'cx="{x}%" cy="{_y(chart, point.y)}" r="{radius(point):.1f}"'
+    kind += " faded" if point.faded else ""
     yield f'<circle class="pt {kind}" {place}><title>{escape(told)}</title></circle>'
+
+
+def radius(point: Point) -> float:
+    """Pixels; the area of the dot grows with its weight where it has one."""
+    if point.weight is not None:
+        return 4.0 + 9.0 * sqrt(min(max(point.weight, 0.0), 1.0))
+    return 5.5 if point.standing == "winner" else 4.0
 
 
 def _names(chart: Plot) -> Iterator[str]:

@@ -94,7 +94,6 @@ def figure(value: Measured | None, unit: str = "", level: int = 0) -> Figure:
 
 def result_rows(outline: Outline, shown: Sequence[Column]) -> tuple[ResultRow, ...]:
     """One row a cell, in the order of ``ranked_cells``."""
-    numbers = {target.key: place for place, target in enumerate(outline.ranked_targets())}
     asked = {question: place for place, question in enumerate(outline.questions)}
     heat = _heat(outline, shown)
     rows = []
@@ -103,7 +102,7 @@ def result_rows(outline: Outline, shown: Sequence[Column]) -> tuple[ResultRow, .
         rows.append(
             ResultRow(
                 key=printable(cell.key, 160),
-                target=numbers.get(cell.target, -1),
+                target=outline.numbers.get(cell.target, -1),
                 question=asked[question_of(cell)],
                 label=printable(outline.labels.get(cell.target, cell.target), 80),
                 asked=printable(question_of(cell).label, 60),
@@ -141,18 +140,18 @@ def matrix(outline: Outline, shown: Sequence[Column], rows: Sequence[ResultRow])
     if not shown or not rows:
         return None
     by_target = {row.target: row for row in rows if row.question == 0}
-    numbers = {target.key: place for place, target in enumerate(outline.ranked_targets())}
     quantizations = _quantizations(outline.summary.targets)
     grid: dict[tuple[str, int], dict[str, MatrixCell]] = {}
-    for target in outline.summary.targets:
-        row = by_target.get(numbers[target.key])
+    for one in outline.contenders:
+        number = outline.numbers[one.key]
+        row = by_target.get(number)
         cell = MatrixCell(
-            numbers[target.key],
+            number,
             row.figures[shown[0].info.name] if row else None,
             row.rating if row else "not rated",
-            outline.standing(target.key),
+            outline.standing(one.key),
         )
-        _place(grid, target, cell)
+        _place(grid, one.targets[0], cell)
     ordered = sorted(grid.items(), key=lambda item: (_size(outline, item[0][0]), item[0]))
     empty = MatrixCell(None, None, "", "")
     return Matrix(
