@@ -96,6 +96,21 @@ def test_csv_has_one_row_a_cell_and_the_same_numbers_as_json() -> None:
                 assert shown == ["", "", ""]
 
 
+def test_csv_numbers_of_a_target_are_those_of_the_json() -> None:
+    """Memory, right answers and questions of each row equal what the JSON says of its target."""
+    document = json.loads(exporter("json").render(summaries.summary()))
+    targets = {target["key"]: target for target in document["targets"]}
+    judged = {one["target"]: one for one in document["quality"]}
+    for row, cell in zip(rows(summaries.summary()), document["cells"], strict=True):
+        for name in ("memory_peak_bytes", "memory_expected_bytes", "load_s"):
+            told = targets[cell["target"]][name].get("value")
+            assert row[name] == ("" if told is None else repr(told))
+        kinds = judged[cell["target"]]["tasks"]["categories"] if cell["target"] in judged else []
+        shown = [row["questions_right_count"], row["questions_asked_count"]]
+        asked = [sum(kind[name] for kind in kinds) for name in ("correct_count", "asked_count")]
+        assert shown == ([str(count) for count in asked] if kinds else ["", ""])
+
+
 def test_csv_columns_do_not_depend_on_what_was_measured() -> None:
     """A script that reads the CSV of one run can read that of another."""
     assert columns(summaries.summary()) == columns(summaries.interrupted()) == columns(summaries.empty())

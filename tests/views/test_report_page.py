@@ -120,6 +120,26 @@ def test_figures_are_plain_json_with_encoded_texts(make: Callable[[], Summary]) 
         assert "<a " not in text
 
 
+def numbers_in(value: object) -> set[float]:
+    """Every number anywhere in a JSON document."""
+    if isinstance(value, dict):
+        return {number for item in value.values() for number in numbers_in(item)}
+    if isinstance(value, list):
+        return {number for item in value for number in numbers_in(item)}
+    return {float(value)} if isinstance(value, int | float) and not isinstance(value, bool) else set()
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_every_exact_number_of_the_page_stands_in_the_json(make: Callable[[], Summary]) -> None:
+    """Cards, results, trade-off, quality and resources carry their exact values: each is one of the JSON file."""
+    known = numbers_in(json.loads(exporter("json").render(make())))
+    shown = [a["data-v"] or "" for _, a in Elements(page_of(make)).found if "data-v" in a]
+    values = [float(number) for text in shown for number in text.split()]
+    assert not [value for value in values if value not in known]
+    if make().cells:
+        assert len(values) > 200
+
+
 def test_the_verdict_is_the_first_heading_and_ties_are_named() -> None:
     """What a person reads first is the answer, how sure it is, and what is as good."""
     text = page_of(summaries.summary)

@@ -40,6 +40,15 @@ def test_the_answer_comes_first_and_ties_are_named() -> None:
     assert any("49 of 60 cells" in line for line in lines)
 
 
+def test_each_use_has_one_line() -> None:
+    """Under the answer: what to take for each other use and how sure, or the command that would tell."""
+    lines = text.summary_lines(summaries.summary(), 80)
+    assert "long documents  Llama-3.2-1B-Instruct Q4_K_M (sure)" in lines
+    assert "coding          not measured: llmtester run --profiles interactive,quality" in lines
+    assert any(line.startswith("Mind this: Avoid Llama-3.2-1B-Instruct Q4_K_M for figures") for line in lines)
+    assert "Start it: llmtester serve --from 20261124T201500-3f9a" in lines
+
+
 def test_a_run_without_result_says_so() -> None:
     """Nothing measured is said in words, not shown as an empty table."""
     lines = text.summary_lines(summaries.empty(), 80)

@@ -14,12 +14,14 @@ from llmtester.analysis.advice_ranking import LEVELS_GOOD_ENOUGH, Evidence, Judg
 from llmtester.analysis.advice_rules import SURE_RATIO, USES, Stand, Use
 from llmtester.analysis.advice_sentences import Case
 from llmtester.analysis.contenders import Contender, contenders
-from llmtester.analysis.summary import Advice, CellSummary, Estimate, QualitySummary, TargetSummary
+from llmtester.analysis.summary import Advice, CellSummary, Estimate, QualitySummary, Rating, TargetSummary
 
 CERTAINTIES = ("a first hint", "fairly sure", "sure")
 """``sure``: narrow interval, no doubt, nothing assumed; ``fairly sure``: one of them is missing; else a first hint."""
 
 UNKNOWN, NOT_MEASURED = "unknown", "not measured"
+
+REASONS_LIMIT = 3
 
 
 def advise(
@@ -43,9 +45,31 @@ def _for_use(use: Use, every: Sequence[Contender], evidence: Evidence) -> Advice
         return _not_measured(use, every)
     ranked = ranking(use, judge(use, stand, every, evidence))
     if not ranked:
-        verdict = f"No model could be rated for {use.name}."
-        return Advice(use.name, verdict, None, (), UNKNOWN, (), (), profiles=stand.profiles, floor=use.floor)
+        return _unrated(use, stand, every)
     return _told(use, stand, ranked, every, evidence)
+
+
+def _unrated(use: Use, stand: Stand, every: Sequence[Contender]) -> Advice:
+    """Tried, but without a result to advise from; the reasons are those of the cells or of what was not measurable."""
+    profile = stand.profiles[0]
+    reasons = [
+        cell.reason for one in every for cell in one.cells_of(profile) if cell.status == "failed" and cell.reason
+    ]
+    rated = [one for one in every if one.rating(profile) is not Rating.NOT_RATED]
+    if rated and use.order == "lean":
+        reasons.append("The memory of a server cannot be measured here.")
+    return Advice(
+        use=use.name,
+        verdict=f"No model could be rated for {use.name}.",
+        winner=None,
+        ties=(),
+        certainty=UNKNOWN,
+        why=tuple(dict.fromkeys(reasons))[:REASONS_LIMIT] or ("What was measured is in doubt or incomplete.",),
+        cells=(),
+        profiles=stand.profiles,
+        metric=use.metrics[0],
+        floor=use.floor,
+    )
 
 
 def _was_run(stand: Stand, every: Sequence[Contender]) -> bool:
@@ -59,8 +83,11 @@ def _was_tried(cell: CellSummary) -> bool:
 
 def _not_measured(use: Use, every: Sequence[Contender]) -> Advice:
     profiles = use.stands[0].profiles
-    left = [cell for one in every for profile in profiles for cell in one.cells_of(profile)]
-    if any(cell.status == "pending" for cell in left):
+    missing = [profile for profile in profiles if not _was_run(Stand((profile,)), every)]
+    left = [cell for one in every for profile in missing for cell in one.cells_of(profile)]
+    if missing and all(
+        any(cell.status == "pending" for one in every for cell in one.cells_of(name)) for name in missing
+    ):
         why, command = "The run ended before it came to this.", "llmtester run --resume"
     else:
         skipped = next((cell.reason for cell in left if cell.status == "skipped" and cell.reason), "")

@@ -1,8 +1,8 @@
 """The files that no other one beats: quality, speed and memory traded against each other.
 
 One beats another if it is clearly better in something and clearly worse in nothing; "clearly" as for a tie of advice.
-An axis that either of the two lacks compares nothing, except that quality which was measured for neither is replaced
-by the size of the model: the larger one is not beaten by a smaller one.
+An axis that only one of the two has makes them incomparable, one that neither has is left out. Quality that was
+measured for neither is replaced by the size of the model: the larger one is not beaten by a smaller one.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _HIGHER, _LOWER = 1, -1
 def front(
     targets: Sequence[TargetSummary], cells: Sequence[CellSummary], quality: Sequence[QualitySummary] = ()
 ) -> tuple[FrontPoint, ...]:
-    """One point for each file that wrote at a measured speed, in plan order."""
+    """One point for each file whose speed or answers were measured, in plan order."""
     every = [_Axes.of(one) for one in contenders(targets, cells, quality)]
-    every = [one for one in every if isinstance(one.speed, Estimate)]
+    every = [one for one in every if isinstance(one.speed, Estimate) or isinstance(one.right, Estimate)]
     shown = {one.key: one.contender.target_of(INTERACTIVE).key for one in every}
     points = []
     for one in every:
@@ -68,15 +68,16 @@ class _Axes:
 
 def compare(one: _Axes, other: _Axes) -> tuple[int, int]:
     """On how many axes ``one`` is clearly better than ``other``, and on how many clearly worse."""
-    signs = [
+    signs = (
         _sign(one.speed, other.speed, _HIGHER),
         _sign(one.memory, other.memory, _LOWER),
         _quality(one, other),
-    ]
-    return signs.count(1), signs.count(-1)
+    )
+    known = [sign for sign in signs if sign is not None]
+    return (1, 1) if len(known) < len(signs) else (known.count(1), known.count(-1))
 
 
-def _quality(one: _Axes, other: _Axes) -> int:
+def _quality(one: _Axes, other: _Axes) -> int | None:
     """By right answers; between files of one model also by what was found damaged; else by size."""
     first, second = one.contender, other.contender
     if not first.judged and not second.judged:
@@ -84,11 +85,14 @@ def _quality(one: _Axes, other: _Axes) -> int:
         return (mine > theirs) - (mine < theirs)
     by_answers = _sign(one.right, other.right, _HIGHER)
     if by_answers or first.model.name != second.model.name or not (first.judged and second.judged):
-        return by_answers
+        return by_answers if first.judged and second.judged else None
     return (first.damage < second.damage) - (first.damage > second.damage)
 
 
-def _sign(one: Measured, other: Measured, direction: int) -> int:
-    if not isinstance(one, Estimate) or not isinstance(other, Estimate) or tied(one, other):
-        return 0
-    return direction if one.value > other.value else -direction
+def _sign(one: Measured, other: Measured, direction: int) -> int | None:
+    """1 or -1 for a clear difference, 0 for none, ``None`` where only one of the two was measured."""
+    if isinstance(one, Estimate) and isinstance(other, Estimate):
+        if tied(one, other):
+            return 0
+        return direction if one.value > other.value else -direction
+    return None if isinstance(one, Estimate) or isinstance(other, Estimate) else 0

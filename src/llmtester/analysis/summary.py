@@ -151,9 +151,10 @@ class Advice:
 class FrontPoint:
     """One model file on the three axes that are traded against each other.
 
-    ``quality_ratio``: share of all questions answered right. ``speed_tok_per_s``: the slowest writing speed of the
-    interactive profile. ``on_front``: no other is clearly better in something and worse in nothing. ``beaten_by`` is
-    the key of one that is. ``ties`` are keys of others that this run cannot tell from it on any axis.
+    ``quality_ratio``: share of all questions answered right, whatever their kind. ``speed_tok_per_s``: the slowest
+    writing speed of the interactive profile. ``on_front``: no other is clearly better in something and worse in
+    nothing. ``beaten_by`` is the key of one that is. ``ties`` are keys of others that this run cannot tell from it on
+    any axis.
     """
 
     target: str

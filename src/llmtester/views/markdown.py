@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from llmtester.analysis.summary import Summary
 from llmtester.domain.text import human_bytes, human_duration, printable
@@ -73,13 +73,25 @@ class MarkdownExporter:
 def _verdict(outline: Outline) -> Iterator[str]:
     yield f"# {text(outline.verdict)}"
     yield ""
-    if outline.main:
-        yield f"**How sure:** {text(outline.main.certainty)}."
+    main = outline.main
+    if main:
+        yield f"**How sure:** {text(main.certainty)}."
         yield ""
-        for reason in outline.main.why:
-            yield f"- {text(reason)}"
-        yield ""
+        yield from _items(main.why)
+        for title, said in (("Mind this", main.cautions), ("What would change this answer", main.changes)):
+            if said:
+                yield f"**{title}:**"
+                yield ""
+                yield from _items(said)
+        if main.command:
+            yield f"**Start it:** {code(main.command, 1000)}"
+            yield ""
     yield f"{OUTCOME_WORDS[outline.summary.outcome]} {coverage(outline.summary)}"
+    yield ""
+
+
+def _items(said: Sequence[str]) -> Iterator[str]:
+    yield from (f"- {text(one)}" for one in said)
     yield ""
 
 
@@ -90,7 +102,10 @@ def _advice(outline: Outline) -> Iterator[str]:
     yield "## For other uses"
     yield ""
     for advice in others:
-        yield f"- **{text(advice.use)}:** {text(advice.verdict)} ({text(advice.certainty)})"
+        how = f" {code(advice.next_command)}" if advice.next_command else ""
+        yield f"- **{text(advice.use)}:** {text(advice.verdict)} ({text(advice.certainty)}){how}"
+        for caution in advice.cautions[:2]:
+            yield f"  - {text(caution)}"
     yield ""
 
 

@@ -203,7 +203,7 @@ def _stress_facts(one: StressResult) -> list[tuple[str, str]]:
         spread = (
             ""
             if value.low is None or value.high is None
-            else f" ({number(value.low * scale)}{DASH}{number(value.high * scale)})"
+            else f" ({number(value.low * scale)} to {number(value.high * scale)})"
         )
         return f"{number(value.value * scale)} {unit}{spread}".replace(" %", "%")
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from llmtester.analysis.summary import CellSummary, Measured, Summary, TargetSummary
+from llmtester.analysis.summary import CellSummary, Measured, Summary
 from llmtester.domain.records import Absent
 from llmtester.domain.text import printable
 
@@ -50,6 +50,11 @@ IDENTITY = (
     "samples_failed_count",
     "load_s",
     "memory_peak_bytes",
+    "memory_expected_bytes",
+    "quality_rating",
+    "questions_right_count",
+    "questions_asked_count",
+    "usable_context_tok",
 )
 
 
@@ -73,16 +78,36 @@ class CsvExporter:
     suffix = "results.csv"
 
     def render(self, summary: Summary) -> bytes:
-        targets = {target.key: target for target in summary.targets}
+        context = _Context(summary)
         buffer = io.StringIO()
         writer = csv.writer(buffer)
         writer.writerow([text_cell(name) for name in columns(summary)])
         for cell in summary.cells:
-            writer.writerow(_row(summary, cell, targets.get(cell.target)))
+            writer.writerow(_row(context, cell))
         return buffer.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _row(summary: Summary, cell: CellSummary, target: TargetSummary | None) -> list[str]:
+class _Context:
+    """What a row needs beside its cell, by target."""
+
+    def __init__(self, summary: Summary) -> None:
+        self.summary = summary
+        self.targets = {target.key: target for target in summary.targets}
+        self.quality = {one.target: one for one in summary.quality}
+        self.usable = {one.target: one for one in summary.usable_context}
+
+    def questions(self, target: str) -> tuple[int, int] | tuple[None, None]:
+        """Right answers and questions asked, over all kinds."""
+        one = self.quality.get(target)
+        if one is None or isinstance(one.tasks, Absent):
+            return None, None
+        kinds = one.tasks.categories
+        return sum(kind.correct_count for kind in kinds), sum(kind.asked_count for kind in kinds)
+
+
+def _row(context: _Context, cell: CellSummary) -> list[str]:
+    summary, target = context.summary, context.targets.get(cell.target)
+    judged, usable = context.quality.get(cell.target), context.usable.get(cell.target)
     row: list[str | int | float | None] = [
         summary.run_id,
         cell.key,
@@ -108,6 +133,10 @@ def _row(summary: Summary, cell: CellSummary, target: TargetSummary | None) -> l
         cell.samples_failed_count,
         _value(target.load_s) if target else None,
         _value(target.memory_peak_bytes) if target else None,
+        _value(target.memory_expected_bytes) if target else None,
+        judged.rating.value if judged else None,
+        *context.questions(cell.target),
+        _value(usable.context_tok) if usable else None,
     ]
     for info in summary.metrics:
         row += _estimate(cell.metrics.get(info.name))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from llmtester.analysis.summary import CellSummary, MetricInfo, Rating, Summary, TargetSummary
+from llmtester.analysis.summary import Advice, CellSummary, MetricInfo, Rating, Summary, TargetSummary
 from llmtester.domain.text import human_bytes, human_duration, printable
 from llmtester.views.fit import columns, fitted, padded
 from llmtester.views.numbers import DASH, finite, interval, number
@@ -112,11 +112,37 @@ def _lines(summary: Summary, width: int) -> Iterable[Line]:
 
 def _verdict(outline: Outline, width: int) -> Iterable[Line]:
     yield from _wrapped(outline.verdict, width, "verdict")
-    if outline.main:
-        sure = f"How sure: {outline.main.certainty}."
-        yield from _wrapped(" ".join([sure, *outline.main.why[:2]]), width, "plain")
-    for advice in outline.summary.advice[1:]:
-        yield from _wrapped(f"{advice.use}: {advice.verdict} ({advice.certainty})", width, "plain")
+    main = outline.main
+    if main:
+        sure = f"How sure: {main.certainty}."
+        yield from _wrapped(" ".join([sure, *main.why[:2]]), width, "plain")
+        for caution in main.cautions[:CAUTIONS_LIMIT]:
+            yield from _wrapped(f"Mind this: {caution}", width, "middling", "  ")
+        if main.winner:
+            yield from _wrapped(f"Start it: llmtester serve --from {outline.summary.run_id}", width, "muted", "  ")
+    others = outline.summary.advice[1:]
+    if others:
+        yield ()
+    head = max((len(advice.use) for advice in others), default=0)
+    for advice in others:
+        label = padded(fitted(printable(advice.use), min(head, USE_WIDTH)), min(head, USE_WIDTH)) + "  "
+        told, role = _of_use(outline, advice)
+        yield (Span(label, "muted"), Span(fitted(printable(told, 300), max(width - columns(label), 8)), role))
+
+
+CAUTIONS_LIMIT = 2
+USE_WIDTH = 16
+"""Columns for the name of a use."""
+
+
+def _of_use(outline: Outline, advice: Advice) -> tuple[str, Role]:
+    """One line about a use: the model and how sure, or the command that would tell."""
+    if advice.winner:
+        names = " or ".join(outline.labels.get(key, key) for key in (advice.winner, *advice.ties[:1]))
+        return f"{names} ({advice.certainty})", "plain"
+    if advice.basis == "not measured" and advice.next_command:
+        return f"not measured: {advice.next_command}", "muted"
+    return f"{advice.verdict} ({advice.certainty})", "plain"
 
 
 def _wrapped(text: str, width: int, role: Role, indent: str = "") -> Iterable[Line]:
