@@ -63,10 +63,12 @@ def test_a_finished_command_is_zero(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_error_is_what_why_and_fix(capsys: pytest.CaptureFixture[str]) -> None:
-    """Three lines on standard error, no escape sequence when it is no terminal, and the error's own exit code."""
+    """Four lines on standard error, no escape sequence when it is no terminal, and the error's own exit code."""
     code, out, err = ended(capsys, "configuration")
     assert (code, out) == (ExitCode.USAGE, "")
-    assert err == "error: the setting is wrong\n  why: it is too large\n  fix: make it smaller\n"
+    assert err == "error: the setting is wrong\n  why: it is too large\n  fix: make it smaller\n  see: " + (
+        "docs/troubleshooting.md#a-setting-or-a-flag-is-refused\n"
+    )
 
 
 def test_json_adds_one_object_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,6 +80,7 @@ def test_json_adds_one_object_on_standard_error(capsys: pytest.CaptureFixture[st
         "message": "the setting is wrong; it is too large",
         "hint": "make it smaller",
         "exit_code": 2,
+        "page": "docs/troubleshooting.md#a-setting-or-a-flag-is-refused",
     }
 
 

@@ -92,9 +92,12 @@ def test_pull_list_info_verify_rm(cli: Cli) -> None:
 
 
 def test_json_everywhere(cli: Cli) -> None:
-    """Each command has one JSON object on standard output and nothing else."""
-    pulled = cli.data("pull", REPOSITORY, "--quants", "Q4_K_M,Q8_0")
-    assert [model["quantization"] for model in pulled] == ["Q4_K_M", "Q8_0"]
+    """Each command has one JSON object on standard output and nothing else; a pull has one for each step."""
+    _, out, _ = cli("pull", REPOSITORY, "--quants", "Q4_K_M,Q8_0", "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert {line["type"] for line in lines[:-1]} == {"progress"}
+    assert lines[-1]["type"] == "summary"
+    assert [model["quantization"] for model in lines[-1]["data"]] == ["Q4_K_M", "Q8_0"]
     listed = cli.data("list")
     assert {model["verdict"] for model in listed["local"]} == {"fits"}
     assert any(entry["spec"] == "starter" for entry in listed["catalog"])
@@ -102,6 +105,7 @@ def test_json_everywhere(cli: Cli) -> None:
     assert [row["context_tok"] for row in info["contexts"]] == [2048, 4096]
     assert info["largest_context_tok"] == 4096
     assert [one["trust"] for one in cli.data("verify")["good"]] == ["source", "source"]
+    assert cli.data("rm", "tiny:q8_0", "--yes") == [str(cli.folder / REPOSITORY / "Tiny-Q8_0.gguf")]
 
 
 def test_bare_pull_without_a_terminal(cli: Cli) -> None:

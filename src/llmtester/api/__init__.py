@@ -9,6 +9,7 @@ This is the composition root: the only place that knows engines, host, store, pr
 Every function raises ``LlmtesterError`` with what happened, why, and the fix.
 """
 
+from llmtester.api.doctor import Check, check_lines, examine
 from llmtester.api.models import ServeWish, Serving, pull, serve
 from llmtester.api.planning import choose_engine, model_manager, plan
 from llmtester.api.reporting import (
@@ -29,6 +30,7 @@ from llmtester.settings import Loaded, load_settings
 from llmtester.store.runs import RunFolder
 
 __all__ = [
+    "Check",
     "Loaded",
     "Observer",
     "RunFolder",
@@ -36,9 +38,11 @@ __all__ = [
     "RunRow",
     "ServeWish",
     "Serving",
+    "check_lines",
     "choose_engine",
     "compare",
     "comparison_lines",
+    "examine",
     "find_run",
     "list_runs",
     "load_settings",

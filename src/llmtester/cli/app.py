@@ -25,6 +25,7 @@ class Commands(CommandsOnDemand):
             "llmtester.cli.report_commands:watch",
             "Follow a run on the terminal, also one that another process is writing.",
         ),
+        "doctor": ("llmtester.cli.doctor_command:doctor", "Check whether this machine is ready to measure."),
         "serve": (
             "llmtester.cli.serve_command:serve",
             "Serve one model on 127.0.0.1 with an OpenAI-compatible interface.",
@@ -35,11 +36,21 @@ class Commands(CommandsOnDemand):
     }
 
 
+WORKFLOWS = """\b
+Common workflows:
+  llmtester doctor                       is this machine ready?
+  llmtester run --quick                  a first answer in minutes
+  llmtester models pull                  choose a model that fits this machine
+  llmtester run --resume                 go on after an interruption
+  llmtester report latest --open         the page with the verdict
+  llmtester serve --from latest          use what was recommended
+"""
+
 app = typer.Typer(
     cls=Commands,
     name="llmtester",
     help="Find out which local language model to use on this machine, and how sure that is.",
-    epilog="Start with:  llmtester run --quick",
+    epilog=WORKFLOWS,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

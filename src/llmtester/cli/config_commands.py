@@ -9,18 +9,21 @@ from typing import Annotated
 import typer
 
 from llmtester.cli.console import say
+from llmtester.cli.json_output import print_object
+from llmtester.cli.on_demand import Group
+from llmtester.cli.options import Assign, Config, Json
 from llmtester.domain.errors import EnvironmentNotReady
 from llmtester.domain.text import printable
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(cls=Group, no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
 def show(
-    config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
+    config: Config = None,
     origin: Annotated[bool, typer.Option("--origin", help="Add where each value came from.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
-    assign: Annotated[list[str] | None, typer.Option("--set", help="Any setting.", metavar="NAME=VALUE")] = None,
+    as_json: Json = False,
+    assign: Assign = None,
 ) -> None:
     """Print every setting with its value, as the other commands would see it.
 
@@ -34,9 +37,7 @@ def show(
     loaded = load_settings(config, assignments(assign or []))
     records = loaded.as_records()
     if as_json:
-        import json
-
-        typer.echo(json.dumps({"schema": "llmtester/config/1", "ok": True, "data": records}))
+        print_object("config", records)
         return
     lines = [(f"{name} = {value_text(record['value'])}", record["origin"]) for name, record in records.items()]
     width = min(max(len(line) for line, _ in lines), 60)
@@ -46,8 +47,9 @@ def show(
 
 @app.command()
 def init(
-    path: Annotated[Path, typer.Argument(help="Where to write it.", metavar="[PATH]")] = Path("llmtester.yaml"),
+    path: Annotated[Path, typer.Argument(help="Where to write it.", metavar="PATH")] = Path("llmtester.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a settings file in which everything is explained and nothing is set yet.
 
@@ -73,5 +75,8 @@ def init(
             why=error.strerror or str(error),
             fix="choose another path, or create its folder",
         ) from error
+    if as_json:
+        print_object("config-file", str(path))
+        return
     say(f"Wrote {shown}. Remove the # in front of what you want to change.")
     typer.echo(shown)

@@ -12,13 +12,38 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from llmtester.domain.errors import ExitCode, LlmtesterError
+from llmtester.domain.errors import (
+    ConfigurationError,
+    EngineError,
+    ExitCode,
+    LlmtesterError,
+    Locked,
+    ModelError,
+    NetworkError,
+    NothingToDo,
+    StoreError,
+)
 from llmtester.domain.text import printable
 
 LINE_LIMIT_CHARACTERS = 2000
 LOG_TAIL_LINES = 5
 ISSUES_HINT = "run it again; if it happens again, report it with that file"
+
+PAGES: dict[type[LlmtesterError], str] = {
+    LlmtesterError: "docs/troubleshooting.md#this-machine-is-not-ready",
+    ConfigurationError: "docs/troubleshooting.md#a-setting-or-a-flag-is-refused",
+    NothingToDo: "docs/troubleshooting.md#nothing-matched",
+    EngineError: "docs/troubleshooting.md#a-server-does-not-start",
+    ModelError: "docs/troubleshooting.md#a-model-file-cannot-be-used",
+    StoreError: "docs/troubleshooting.md#a-run-cannot-be-read-or-resumed",
+    NetworkError: "docs/troubleshooting.md#a-download-fails",
+    Locked: "docs/troubleshooting.md#another-llmtester-is-measuring",
+}
+"""Kind of error to the page that explains it; the most exact kind counts, and a test holds every anchor."""
+USAGE_PAGE = "docs/cli.md"
+BUG_PAGE = "docs/troubleshooting.md#llmtester-failed-unexpectedly"
 
 _RED_BOLD, _RESET = "\x1b[1;31m", "\x1b[0m"
 
@@ -64,9 +89,17 @@ def show_error(error: LlmtesterError, *, as_json: bool = False) -> ExitCode:
         say(f"  log: {line}")
     if error.fix:
         say(f"  fix: {error.fix}")
+    page = page_of(error)
+    say(f"  see: {page}")
     if as_json:
-        _say_json(_code(error), "; ".join(filter(None, (error.what, error.why))), error.fix, error.exit_code)
+        message = "; ".join(filter(None, (error.what, error.why)))
+        _say_json(_code(error), message, error.fix, error.exit_code, page)
     return error.exit_code
+
+
+def page_of(error: LlmtesterError) -> str:
+    """The page of the documentation that explains this kind of error, with its anchor."""
+    return next(PAGES[kind] for kind in type(error).__mro__ if kind in PAGES)
 
 
 def _foreign(error: Exception, words: Sequence[str], *, as_json: bool) -> int:
@@ -74,14 +107,30 @@ def _foreign(error: Exception, words: Sequence[str], *, as_json: bool) -> int:
     usage_code = getattr(error, "exit_code", None)
     show = getattr(error, "show", None)
     if isinstance(usage_code, int) and callable(show):
-        show()
-        if as_json:
-            _say_json("usage", getattr(error, "message", str(error)), "llmtester --help", usage_code)
-        return usage_code
+        if type(error).__name__ == "NoArgsIsHelpError":
+            show()
+            return usage_code
+        return _usage(error, usage_code, as_json=as_json)
     if type(error).__name__ == "Abort":
         say("Interrupted.")
         return ExitCode.INTERRUPTED
     return _bug(error, words, as_json=as_json)
+
+
+def _usage(error: Any, exit_code: int, *, as_json: bool) -> int:
+    """Show what the command line could not understand, with the nearest thing it knows. ``error`` is Typer's."""
+    has_own_words = getattr(error, "param", None) is None
+    what = str(error.message if has_own_words else error.format_message())
+    what, _, guess = what.rstrip(".").partition(". Did you mean ")
+    near = guess.rstrip("?") or next(iter(getattr(error, "possibilities", None) or ()), "")
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "llmtester"
+    fix = f"did you mean {near}? {command} --help shows what there is" if near else f"{command} --help"
+    _say_error(what)
+    say(f"  fix: {fix}")
+    say(f"  see: {USAGE_PAGE}")
+    if as_json:
+        _say_json("usage", what, fix, exit_code, USAGE_PAGE)
+    return exit_code
 
 
 def _bug(error: Exception, words: Sequence[str], *, as_json: bool) -> ExitCode:
@@ -91,8 +140,9 @@ def _bug(error: Exception, words: Sequence[str], *, as_json: bool) -> ExitCode:
     _say_error(what)
     say("  why: this is a mistake in llmtester, not in what you did")
     say(f"  fix: {fix}")
+    say(f"  see: {BUG_PAGE}")
     if as_json:
-        _say_json("bug", what, fix, ExitCode.BUG)
+        _say_json("bug", what, fix, ExitCode.BUG, BUG_PAGE)
     return ExitCode.BUG
 
 
@@ -129,10 +179,10 @@ def _say_error(what: str) -> None:
     say(what)
 
 
-def _say_json(code: str, message: str, hint: str, exit_code: int) -> None:
+def _say_json(code: str, message: str, hint: str, exit_code: int, page: str) -> None:
     import json
 
-    record = {"code": code, "message": message, "hint": hint, "exit_code": int(exit_code)}
+    record = {"code": code, "message": message, "hint": hint, "exit_code": int(exit_code), "page": page}
     _talk(json.dumps(record) + "\n")
 
 

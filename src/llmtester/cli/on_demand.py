@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
 
 
+class Group(TyperGroup):
+    """A group whose help gives each command its whole line instead of the first 45 characters."""
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """The list of commands, each with the first line of what it says of itself."""
+        rows = [
+            (name, (command.help or "").partition("\n")[0])
+            for name in self.list_commands(ctx)
+            if (command := self.get_command(ctx, name)) is not None and not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 class CommandsOnDemand(TyperGroup):
     """A group whose ``rows`` map a name to where the command is (``module:attribute``) and its line of help.
 

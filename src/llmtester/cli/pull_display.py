@@ -1,14 +1,16 @@
-"""Shows transfers on standard error: bars on a terminal, one plain line every few seconds elsewhere."""
+"""Shows transfers: bars on a terminal, one plain line every few seconds elsewhere, JSON Lines for programs."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
 from llmtester.cli.console import say
+from llmtester.cli.json_output import print_line
 from llmtester.domain.text import human_bytes, human_duration, printable
 
 PLAIN_EVERY_S = 5.0
@@ -24,16 +26,20 @@ _VERBS = {
 
 
 class PullDisplay:
-    """An ``on_progress`` for pulls and checks: ``with PullDisplay() as show: manager.pull(name, show)``."""
+    """An ``on_progress`` for pulls and checks: ``with PullDisplay() as show: manager.pull(name, show)``.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    ``quiet`` shows nothing; ``as_json`` writes to standard output what a plain line would say.
+    """
+
+    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self._quiet = quiet
+        self._as_json = as_json
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
         self._last_s: dict[str, float] = {}
 
     def __enter__(self) -> Self:
-        if not self._quiet and _is_terminal():
+        if not (self._quiet or self._as_json) and _is_terminal():
             self._bars = _bars()
             self._bars.start()
         return self
@@ -72,7 +78,10 @@ class PullDisplay:
         if not (ends or progress.note) and now_s - self._last_s.get(key, now_s - 2 * PLAIN_EVERY_S) < PLAIN_EVERY_S:
             return
         self._last_s[key] = now_s
-        say(plain_line(progress))
+        if self._as_json:
+            print_line("pull", "progress", asdict(progress))
+        else:
+            say(plain_line(progress))
 
 
 def plain_line(progress: Any) -> str:

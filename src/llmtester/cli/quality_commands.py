@@ -8,10 +8,15 @@ from typing import Annotated
 import typer
 
 from llmtester.cli.console import say
+from llmtester.cli.json_output import print_object
+from llmtester.cli.on_demand import Group
+from llmtester.cli.options import Config, Json, Runs
 from llmtester.domain.text import printable
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-reference = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="References measured on another machine.")
+app = typer.Typer(cls=Group, no_args_is_help=True, rich_markup_mode=None)
+reference = typer.Typer(
+    cls=Group, no_args_is_help=True, rich_markup_mode=None, help="References measured on another machine."
+)
 app.add_typer(reference, name="reference")
 
 
@@ -20,8 +25,9 @@ def export(
     run: Annotated[str, typer.Argument(help="latest, a run id or a run folder.", metavar="RUN")],
     file: Annotated[Path, typer.Argument(help="Where to write the pack.", metavar="FILE")],
     model: Annotated[str | None, typer.Option(help="Which model, if the run has several.", metavar="NAME")] = None,
-    config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
-    runs: Annotated[Path | None, typer.Option("--runs", help="Folder of runs.", metavar="DIR")] = None,
+    config: Config = None,
+    runs: Runs = None,
+    as_json: Json = False,
 ) -> None:
     """Write the answers of the reference of a run into a file.
 
@@ -33,6 +39,9 @@ def export(
 
     settings = api.load_settings(config, {"run.output_dir": str(runs) if runs else None}).settings
     count = export_reference(settings, run, file, model)
+    if as_json:
+        print_object("reference", {"file": str(file), "answers_count": count})
+        return
     say(f"Wrote {count} answers.")
     typer.echo(printable(str(file), 1000))
 
@@ -40,6 +49,7 @@ def export(
 @reference.command("import")
 def take(
     file: Annotated[Path, typer.Argument(help="A pack that export wrote.", metavar="FILE")],
+    as_json: Json = False,
 ) -> None:
     """Keep a pack, so that later runs compare with it where no better file of the model is here.
 
@@ -49,6 +59,10 @@ def take(
     from llmtester.api.references import import_reference
 
     pack = import_reference(file)
+    if as_json:
+        data = {"model": pack.target.model.label, "answers_count": len(pack.samples), "build": pack.facts.build}
+        print_object("reference", data)
+        return
     say(f"Runs with the profile quality compare {printable(pack.target.model.name)} with it from now on.")
     typer.echo(
         f"{printable(pack.target.model.label)}: {len(pack.samples)} answers, made by {printable(pack.facts.build)}"
@@ -57,7 +71,11 @@ def take(
 
 @app.command("questions")
 def questions() -> None:
-    """Print the standard questions as JSON, with their hash and right answers."""
+    """Print the standard questions as JSON, with their hash and right answers.
+
+    \b
+    llmtester quality questions
+    """
     from llmtester.api.references import standard_questions
 
     typer.echo(standard_questions(), nl=False)

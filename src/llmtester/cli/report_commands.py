@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -14,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmtester.cli.console import say
+from llmtester.cli.json_output import print_object
+from llmtester.cli.options import Config, Json, Runs
 from llmtester.domain.errors import NothingToDo
 from llmtester.domain.text import printable
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 def report(
     run: Annotated[
-        str, typer.Argument(help="latest, a run id, a run folder, or the word list.", metavar="[RUN]")
+        str, typer.Argument(help="latest, a run id, a run folder, or the word list.", metavar="RUN")
     ] = "latest",
     formats: Annotated[
         str, typer.Option("--format", help="Any of html, json, csv, md.", metavar="A,B")
     ] = "json,csv,html",
     open_it: Annotated[bool, typer.Option("--open", help="Open the HTML report in the browser.")] = False,
     output_dir: Annotated[Path | None, typer.Option(help="Write the files here.", metavar="DIR")] = None,
-    config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
-    runs: Annotated[Path | None, typer.Option("--runs", help="Folder of runs.", metavar="DIR")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The file names, or the list, as JSON.")] = False,
+    config: Config = None,
+    runs: Runs = None,
+    as_json: Json = False,
 ) -> None:
     """Write the reports of a run again, finished or not.
 
@@ -56,7 +56,7 @@ def report(
         name: str(path) for name, path in api.report(folder, settings, formats=wanted, output_dir=output_dir).items()
     }
     if as_json:
-        sys.stdout.write(json.dumps({"schema": "llmtester/report/1", "ok": True, "data": files}) + "\n")
+        print_object("report", files)
     else:
         from rich.console import Console
 
@@ -66,16 +66,22 @@ def report(
 
 
 def watch(
-    run: Annotated[str, typer.Argument(help="latest, a run id or a run folder.", metavar="[RUN]")] = "latest",
-    config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
+    run: Annotated[str, typer.Argument(help="latest, a run id or a run folder.", metavar="RUN")] = "latest",
+    config: Config = None,
+    runs: Runs = None,
     beside_run: Annotated[bool, typer.Option("--beside-run", hidden=True)] = False,
 ) -> None:
-    """Follow a run on the terminal, also one that another process is writing."""
+    """Follow a run on the terminal, also one that another process is writing.
+
+    \b
+    llmtester watch               the latest run
+    llmtester watch 20261124-120000-1a2b
+    """
     from rich.console import Console
 
     from llmtester import api
 
-    settings = api.load_settings(config).settings
+    settings = api.load_settings(config, {"run.output_dir": str(runs) if runs else None}).settings
     if beside_run:
         # Ctrl-C goes to every process of the terminal; the run decides what it means, and ends us when it ends.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -88,8 +94,7 @@ def _list(settings: Settings, *, as_json: bool) -> None:
 
     rows = api.list_runs(settings)
     if as_json:
-        data = [asdict(row) for row in rows]
-        sys.stdout.write(json.dumps({"schema": "llmtester/report-list/1", "ok": True, "data": data}) + "\n")
+        print_object("report-list", [asdict(row) for row in rows])
     elif rows:
         for line in list_lines(rows):
             typer.echo(line)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmtester.cli.console import say
+from llmtester.cli.options import Assign, Config, EngineName, JsonLines, Yes, listed
 from llmtester.domain.errors import ConfigurationError, ExitCode, NoModels
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ SKIPPABLE = ("quality", "stress")
 
 
 def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
-    run_name: Annotated[str, typer.Argument(help="With --resume: a run id or folder.", metavar="[RUN]")] = "latest",
-    config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
+    run_name: Annotated[str, typer.Argument(help="With --resume: a run id or folder.", metavar="RUN")] = "latest",
+    config: Config = None,
     profiles: Annotated[str | None, typer.Option(help="Profiles to run, in order.", metavar="A,B")] = None,
     models: Annotated[str | None, typer.Option(help="Models by name or pattern.", metavar="A,B")] = None,
     quants: Annotated[str | None, typer.Option(help="Quantizations, such as Q4_K_M,Q8_0.", metavar="A,B")] = None,
@@ -29,31 +30,33 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     skip_quality: Annotated[bool, typer.Option("--skip-quality", help="Leave the quality profile out.")] = False,
     skip_stress: Annotated[bool, typer.Option("--skip-stress", help="Leave the stress profile out.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the latest run, or with RUN.")] = False,
-    engine: Annotated[str | None, typer.Option(help="auto, embedded, llama-server, fake ...", metavar="NAME")] = None,
+    engine: EngineName = None,
     output_dir: Annotated[Path | None, typer.Option(help="Where run folders go.", metavar="DIR")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.", metavar="LEVEL")] = None,
     display: Annotated[str | None, typer.Option(help="auto, live, plain or none.", metavar="HOW")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")] = False,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost, start nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines on standard output.")] = False,
-    assign: Annotated[list[str] | None, typer.Option("--set", help="Any setting.", metavar="NAME=VALUE")] = None,
+    as_json: JsonLines = False,
+    assign: Assign = None,
 ) -> None:
     """Measure models on this machine and say which one to use.
 
     \b
-    llmtester run --quick                                    a first answer in minutes
-    llmtester run --models 'qwen*' --quants Q4_K_M,Q8_0      compare two quantizations
-    llmtester run --dry-run                                  what would be done, and how long it takes
-    llmtester run --resume                                   go on after an interruption
+    llmtester run --quick         a first answer in minutes
+    llmtester run --dry-run       what would be done, and how long it takes
+    llmtester run --resume        go on after an interruption
+    llmtester run --models 'qwen*' --quants Q4_K_M,Q8_0
+    llmtester run --engine openai --set engine.url=http://127.0.0.1:8080
+    llmtester run --yes --json    for scripts: no question, JSON Lines
     """
     from llmtester import api
     from llmtester.cli.run_display import Display
     from llmtester.settings import assignments
 
     flags: dict[str, Any] = {
-        "profiles.enabled": _list(profiles),
-        "models.include": _list(models),
-        "models.quants": _list(quants),
+        "profiles.enabled": listed(profiles),
+        "models.include": listed(models),
+        "models.quants": listed(quants),
         "run.quick": quick or None,
         "engine.name": engine,
         **assignments(assign or []),
@@ -80,10 +83,6 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
         result = api.run(loaded, work=work, observer=show)
     show.result(result)
     raise typer.Exit(exit_code(result))
-
-
-def _list(text: str | None) -> list[str] | None:
-    return [part.strip() for part in text.split(",") if part.strip()] if text else None
 
 
 def _refuse_contradictions(flags: dict[str, Any], run_name: str, *, full: bool, resume: bool) -> None:

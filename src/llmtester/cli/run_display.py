@@ -6,7 +6,6 @@ jitter (facts/measuring, section 4).
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from llmtester.cli.console import say
+from llmtester.cli.json_output import print_line
 from llmtester.domain.events import CellSkipped, Event, RunStarted, TargetFailed, TargetReady, TrialEnded, kind_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Display:
         from llmtester import api
 
         if self._as_json:
-            _json_line("plan", asdict(work) | {"digest": work.digest})
+            print_line("run", "plan", asdict(work) | {"digest": work.digest})
         else:
             typer.echo("\n".join(api.plan_lines(work)))
 
@@ -59,7 +59,7 @@ class Display:
     def event(self, event: Event) -> None:
         """Called for each event after it was stored."""
         if self._as_json and isinstance(event, _JSON_EVENTS):
-            _json_line(kind_of(type(event)), {k: v for k, v in asdict(event).items() if k != "settings"})
+            print_line("run", kind_of(type(event)), {k: v for k, v in asdict(event).items() if k != "settings"})
         if self._how != "plain":
             return
         from llmtester import api
@@ -82,7 +82,8 @@ class Display:
         files = {name: str(path) for name, path in result.files.items()}
         if self._as_json:
             advice = [asdict(advice) for advice in result.summary.advice]
-            _json_line(
+            print_line(
+                "run",
                 "summary",
                 {"run": result.folder.run_id, "outcome": result.ended.outcome, "advice": advice, "files": files},
             )
@@ -99,8 +100,3 @@ def _for_this_terminal() -> How:
     """``live`` on a terminal that can move its cursor and is not a build server, else ``plain``."""
     able = sys.stderr.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     return "live" if able and not os.environ.get("CI") else "plain"
-
-
-def _json_line(kind: str, data: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps({"schema": "llmtester/run/1", "type": kind, "data": data}) + "\n")
-    sys.stdout.flush()

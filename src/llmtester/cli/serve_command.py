@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from llmtester.cli.console import say
+from llmtester.cli.json_output import print_line
+from llmtester.cli.options import Assign, Config, EngineName, JsonLines
 from llmtester.domain.errors import ConfigurationError
 
 
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     model: Annotated[
-        str | None, typer.Argument(help="A model by name, name:quantization or pattern.", metavar="[MODEL]")
+        str | None, typer.Argument(help="A model by name, name:quantization or pattern.", metavar="MODEL")
     ] = None,
     from_run: Annotated[
         str | None, typer.Option("--from", help="Serve what this run recommends: latest, id or folder.", metavar="RUN")
@@ -21,19 +23,20 @@ def serve(
     profile: Annotated[
         str | None, typer.Option(help="With the context that this profile needs.", metavar="NAME")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, embedded, llama-server ...", metavar="NAME")] = None,
+    config: Config = None,
+    engine: EngineName = None,
     port: Annotated[
         int | None, typer.Option(help="Port on 127.0.0.1; a free one by default.", min=1, max=65535)
     ] = None,
-    assign: Annotated[list[str] | None, typer.Option("--set", help="Any setting.", metavar="NAME=VALUE")] = None,
+    assign: Assign = None,
+    as_json: JsonLines = False,
 ) -> None:
     """Serve one model on 127.0.0.1 with an OpenAI-compatible interface.
 
     \b
     llmtester serve SmolLM2-135M-Instruct
     llmtester serve 'qwen*:Q4_K_M' --set server.context_tok=8192
-    llmtester serve --from latest
+    llmtester serve --from latest          what the last run recommends
     """
     from llmtester import api
     from llmtester.settings import assignments
@@ -48,6 +51,9 @@ def serve(
     loaded = api.load_settings(config, flags)
 
     def ready(serving: api.Serving) -> None:
+        if as_json:
+            print_line("serve", "ready", asdict(serving))
+            return
         typer.echo(serving.url)
         say(f"Serving {serving.label} with {serving.engine} at {serving.url}; stop with Ctrl-C.")
         say("Try it:")

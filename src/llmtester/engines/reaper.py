@@ -56,6 +56,17 @@ def reap_stale_servers(folder: Path) -> tuple[int, ...]:
     return tuple(reaped)
 
 
+def stale_servers(folder: Path) -> tuple[int, ...]:
+    """Process ids of noted servers that still run although their owner is gone. Ends nothing."""
+    found: list[int] = []
+    for path in sorted(folder.glob("server-*.json")):
+        note = _read(path)
+        if note is None or _is_running(note["owner"]["id"], note["owner"]["started"]):
+            continue
+        found += [int(each) for each, started in note["processes"].items() if _is_running(int(each), float(started))]
+    return tuple(found)
+
+
 def _read(path: Path) -> Mapping[str, Any] | None:
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
