@@ -14,6 +14,8 @@ from llmtester.analysis.summary import (
     Advice,
     CategoryResult,
     CellSummary,
+    ContextLimit,
+    ContextStep,
     Curve,
     CurvePoint,
     DifferingAnswer,
@@ -28,6 +30,7 @@ from llmtester.analysis.summary import (
     Summary,
     TargetSummary,
     Tasks,
+    UsableContext,
 )
 from llmtester.domain.records import Absent, Buffer, Capabilities, Machine, SessionFacts
 from llmtester.domain.work import Load, ModelRef, ServerSettings
@@ -134,6 +137,7 @@ def summary(models: int = 5, quants: int = 4, loads: int = 3, seed: int = 7) -> 
         quality=quality,
         stress=(_stress(targets[0], cells[0]),),
         front=front(targets, cells, quality),
+        usable_context=(_usable(targets[0], cells[0]),),
     )
 
 
@@ -206,6 +210,22 @@ def _judged(target: TargetSummary, reference: TargetSummary | None, rng: random.
         sentence=f"{target.model.label}: GOOD. Of 96 questions {sum(lost)} came out differently.",
         details=("Right answers: ...", "KL divergence, truncated: ..."),
     )
+
+
+def _usable(target: TargetSummary, cell: CellSummary) -> UsableContext:
+    """Two depths that held and one that was too slow."""
+
+    def step(depth: int, tok_per_s: float, because: str = "") -> ContextStep:
+        found = Estimate(tok_per_s, tok_per_s * 0.97, tok_per_s * 1.03, 5)
+        right = Estimate(0.875, 0.5, 0.98, 8)
+        wait, none = Estimate(depth / 0.4, None, None, 5), Absent("this platform does not tell")
+        limit: ContextLimit | None = "speed" if because else None
+        return ContextStep(cell.key, depth, wait, found, found, right, found, none, limit, because)
+
+    steps = (step(4096, 31.5), step(8192, 22.25), step(16384, 6.125, "writes 6.1 tok/s, less than 8"))
+    usable = Estimate(8192.0, None, None, 5)
+    sentence = "It works with about 6,000 words; beyond that it writes too slowly."
+    return UsableContext(target.key, usable, "speed", "too slow at 16,384", Rating.GOOD, sentence, steps)
 
 
 def _stress(target: TargetSummary, cell: CellSummary) -> StressResult:
@@ -444,7 +464,7 @@ def long_names() -> Summary:
     target, name = whole.targets[0], "SmolLM2-1.7B-Instruct-v0.3"
     named = replace(target, model=replace(target.model, name=name))
     advice = replace(whole.advice[0], verdict=f"Use {name} Q4_K_M for chat: it is good here.")
-    return replace(whole, targets=(named,), advice=(advice,), quality=(), stress=(), front=())
+    return replace(whole, targets=(named,), advice=(advice,), quality=(), stress=(), front=(), usable_context=())
 
 
 def empty() -> Summary:
@@ -460,6 +480,7 @@ def empty() -> Summary:
         quality=(),
         stress=(),
         front=(),
+        usable_context=(),
     )
 
 
@@ -555,6 +576,7 @@ def poisoned() -> Summary:
         quality=tuple(with_poison(one, renamed) for one in whole.quality),
         stress=tuple(with_poison(one, renamed) for one in whole.stress),
         front=tuple(with_poison(one, renamed) for one in whole.front),
+        usable_context=tuple(with_poison(one, renamed) for one in whole.usable_context),
         metrics=tuple(replace(info, title=f"{info.title} {POISON[0]}", formula=every) for info in whole.metrics),
     )
 

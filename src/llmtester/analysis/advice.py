@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from llmtester.analysis import advice_sentences as sentences
 from llmtester.analysis import serving
+from llmtester.analysis.advice_changes import changes, near_floor
 from llmtester.analysis.advice_ranking import LEVELS_GOOD_ENOUGH, Evidence, Judged, judge, peers, ranking, ties
 from llmtester.analysis.advice_rules import SURE_RATIO, USES, Stand, Use
 from llmtester.analysis.advice_sentences import Case
@@ -129,7 +130,7 @@ def _told(use: Use, stand: Stand, ranked: Sequence[Judged], every: Sequence[Cont
         metric=sentences.metric(case),
         floor=use.floor,
         cautions=sentences.cautions(case),
-        changes=sentences.changes(case),
+        changes=changes(case),
         runner_up=ranked[1].contender.target_of(stand.profiles[0]).key if len(ranked) > 1 else None,
         next_command="" if stand is use.stands[0] else f"llmtester run --profiles {','.join(use.stands[0].profiles)}",
         command=serving.server_command(target) if enough else "",
@@ -145,7 +146,7 @@ def _certainty(case: Case) -> int:
         return 0
     speed = winner.lowest(case.profile, "decode_tok_per_s") or case.winner.value
     doubts = any(finding.severity != "note" for cell in own for finding in cell.findings)
-    assumed = _assumed(case) or sentences.near_floor(case) or bool(case.pending)
+    assumed = _assumed(case) or near_floor(case) or bool(case.pending)
     found = _narrow(speed) + (not doubts)
     return min(found, 1) if assumed else found
 

@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from llmtester.analysis.summary import Summary
 from llmtester.domain.text import human_duration, printable
-from llmtester.views import appendix, charts, details, figures, outline, page, palette, quality_page, svg, tables
+from llmtester.views import (
+    appendix,
+    charts,
+    depth_page,
+    details,
+    figures,
+    outline,
+    page,
+    palette,
+    quality_page,
+    svg,
+    tables,
+)
 from llmtester.views.plotly_bundle import bundle, policy_hash
 
 if TYPE_CHECKING:
@@ -115,6 +127,7 @@ def context(summary: Summary) -> dict[str, Any]:
         "rule_rows": appendix.rule_rows(),
         "quality": quality_page.quality(shape),
         "front": quality_page.front_rows(shape),
+        "depths": depth_page.depth_rows(shape),
         "resources": quality_page.resource_rows(shape),
         "stress": quality_page.stress_rows(shape),
         "duration": human_duration(summary.duration_s),

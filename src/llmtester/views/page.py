@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmtester.analysis.advice_rules import QUALITY
+from llmtester.analysis.advice_rules import LONG_CONTEXT, QUALITY
 from llmtester.analysis.summary import Advice, CellSummary, Estimate, Rating, TargetSummary
 from llmtester.domain.text import counted, human_bytes, printable
+from llmtester.views.depth_page import LIMITS
 from llmtester.views.numbers import finite, interval, number
 from llmtester.views.outline import Outline, question_of
 
@@ -85,7 +86,11 @@ FIGURES_LIMIT = 3
 
 def _key_figures(outline: Outline, advice: Advice, cell: CellSummary, target: TargetSummary | None) -> list[KeyFigure]:
     """The value that decided first, then speed, wait and memory, as far as they were measured."""
+    usable = next((one for one in outline.summary.usable_context if target and one.target == target.key), None)
     found = []
+    if usable and isinstance(usable.context_tok, Estimate) and LONG_CONTEXT in advice.profiles:
+        tok = usable.context_tok.value
+        found.append(KeyFigure(number(tok), "tokens", "Usable context", LIMITS[usable.ended_by], repr(tok)))
     for name in dict.fromkeys((advice.metric, "decode_tok_per_s", "ttft_ms")):
         estimate, info = outline.estimate(cell, name), outline.metrics.get(name)
         if estimate and info:
