@@ -43,17 +43,22 @@ def report(
     *,
     formats: Sequence[str] = REPORT_FORMATS,
     output_dir: Path | None = None,
+    logs: bool = False,
 ) -> dict[str, Path]:
     """Write the reports of a run; format to path. Works for unfinished runs as well, and again after a change of bands.
 
-    ``folder`` may be ``latest``, a run id or a path. Files are replaced whole or not at all.
+    ``folder`` may be ``latest``, a run id or a path. ``logs`` adds the last lines of every server, keys removed. Files
+    are replaced whole or not at all.
     """
+    from llmtester.api.server_logs import with_logs
     from llmtester.views.exporters import exporter
 
     settings = settings or load_settings().settings
     if not isinstance(folder, RunFolder):
         folder = runs.find(settings.run.output_dir, str(folder))
     said = summary(folder, settings)
+    if logs:
+        said = with_logs(said, folder)
     exporters = {name: exporter(name) for name in formats}
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(said.started_unix_ns / 1e9))
     target = output_dir or folder.path

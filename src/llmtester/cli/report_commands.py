@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from llmtester.settings import Settings
 
 
-def report(
+def report(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     run: Annotated[
         str, typer.Argument(help="latest, a run id, a run folder, or the word list.", metavar="RUN")
     ] = "latest",
@@ -31,6 +31,7 @@ def report(
     ] = "json,csv,html",
     open_it: Annotated[bool, typer.Option("--open", help="Open the HTML report in the browser.")] = False,
     output_dir: Annotated[Path | None, typer.Option(help="Write the files here.", metavar="DIR")] = None,
+    logs: Annotated[bool, typer.Option("--logs", help="Add the last lines of every server, keys removed.")] = False,
     config: Config = None,
     runs: Runs = None,
     as_json: Json = False,
@@ -53,7 +54,8 @@ def report(
         wanted.append("html")
     folder = api.find_run(settings, run)
     files = {
-        name: str(path) for name, path in api.report(folder, settings, formats=wanted, output_dir=output_dir).items()
+        name: str(path)
+        for name, path in api.report(folder, settings, formats=wanted, output_dir=output_dir, logs=logs).items()
     }
     if as_json:
         print_object("report", files)
