@@ -11,9 +11,13 @@ def main() -> None:
 
         sys.stdout.write(f"llmtester {__version__}\n")
         return
-    from llmtester.cli.app import main as run_cli
+    try:
+        from llmtester.cli.app import main as run_cli
 
-    sys.exit(run_cli())
+        code = run_cli()
+    except KeyboardInterrupt:  # while the command line itself was being imported
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -158,41 +158,16 @@ def _tab(home: Path) -> list[str]:
     return ["run", "--config", "tab.yaml"]
 
 
-def _unknown_key(home: Path) -> list[str]:
-    (home / "key.yaml").write_text("engine:\n  nmae: fake\n")
-    return ["run", "--config", "key.yaml"]
-
-
 def _file_as_folder(home: Path) -> list[str]:
     (home / "file").write_text("")
     return ["run", *FAKE[:-1], "file/runs"]
 
 
-def _truncated(home: Path) -> list[str]:
-    (home / "models").mkdir()
-    (home / "models" / "cut.gguf").write_bytes(b"GGUF\x03\x00\x00\x00" + b"\x01" * 30)
-    return ["run", "--engine", "embedded", "--set", "models.folders=[models]", "--yes"]
-
-
 MISUSES: dict[str, tuple[Damage, int, str]] = {
-    "no such model": (lambda home: ["run", "--engine", "fake", "--models", "nosuch"], 5, "llmtester models list"),
-    "missing config": (lambda home: ["run", "--config", "none.yaml"], 2, "llmtester config init"),
     "tab in YAML": (_tab, 2, "tab.yaml"),
-    "unknown key": (_unknown_key, 2, "name"),
     "unwritable output folder": (_file_as_folder, 6, "--output-dir"),
-    "truncated model": (_truncated, 6, "fix:"),
-    "unknown engine": (lambda home: ["run", "--engine", "emdedded"], 2, "embedded"),
-    "unknown profile": (lambda home: ["run", *FAKE, "--profiles", "interactiv"], 2, "interactive"),
-    "unknown format": (lambda home: ["run", *FAKE, "--set", "nonsense"], 2, "fix:"),
-    "not possible yet": (lambda home: ["run", "--full"], 2, "leave --full out"),
-    "resume with a new plan": (lambda home: ["run", "--resume", "--models", "x"], 2, "without --resume"),
-    "nothing to resume": (lambda home: ["run", "--resume"], 5, "llmtester run"),
-    "no run to report": (lambda home: ["report"], 5, "llmtester run"),
     "unknown flag": (lambda home: ["run", "--quik"], 2, "--quik"),
-    "bad script": (lambda home: ["run", "--engine", "fake", "--models", "a?tftt_ms=1"], 2, "ttft_ms"),
     "no model at all": (lambda home: ["run", "--engine", "embedded"], 5, "models pull starter"),
-    "no such server program": (lambda home: ["run", "--engine", "llama-server"], 6, "engine.llama_server"),
-    "skip everything": (lambda home: ["run", *FAKE, "--profiles", "stress"], 2, "stress"),
 }
 
 
@@ -204,8 +179,8 @@ def written(home: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("case", MISUSES)
-def test_misuse_gives_one_message_with_its_fix(home: Path, case: str) -> None:
-    """The documented exit code, a message that names the fix, no traceback, and nothing half-written."""
+def test_misuse_of_a_real_process(home: Path, case: str) -> None:
+    """A handful of the table in ``misuses.py``, as processes: the documented exit code, a message that names the fix, no traceback, and nothing half-written."""
     prepare, code, fix = MISUSES[case]
     arguments = prepare(home)
     before = written(home)

@@ -224,4 +224,4 @@ def _refuse_if_changed(state: RunState, settings: Settings, engine: Engine, buil
 
 
 def _machine_lock() -> Path:
-    return user_state_path("llmtester", ensure_exists=True) / "machine.lock"
+    return user_state_path("llmtester") / "machine.lock"

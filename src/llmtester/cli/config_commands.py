@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +70,8 @@ def init(
         unfinished.write_text(example(), encoding="utf-8", newline="\n")
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder that cannot be written to has nothing to remove
+            unfinished.unlink()
         raise EnvironmentNotReady(
             f"{shown} cannot be written",
             why=error.strerror or str(error),

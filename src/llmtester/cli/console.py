@@ -10,7 +10,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,19 @@ def guarded(app: Callable[..., object], arguments: Sequence[str] | None = None) 
     except Exception as error:  # noqa: BLE001 (boundary: nothing may reach the screen as a traceback)
         return _foreign(error, words, as_json=as_json)
     return _exit_code(result)
+
+
+@contextmanager
+def interruptible(go_on: Callable[[], str]) -> Iterator[None]:
+    """A Ctrl-C inside the block ends the program with 130 and the command that goes on; Typer alone would say nothing.
+
+    ``go_on`` is asked only then.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"Interrupted. Go on with:\n  {go_on()}")
+        sys.exit(ExitCode.INTERRUPTED)
 
 
 def show_error(error: LlmtesterError, *, as_json: bool = False) -> ExitCode:

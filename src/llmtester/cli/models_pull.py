@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from llmtester.cli.console import say
+from llmtester.cli.console import interruptible, say
 from llmtester.cli.json_output import print_line
 from llmtester.cli.models_opened import confirm, opened_models, show_choices
 from llmtester.cli.options import Config, JsonLines, ModelFolder, Yes, listed
@@ -35,14 +35,19 @@ def pull(
     llmtester models pull bartowski/Qwen2.5-7B-Instruct-GGUF:Q4_K_M
     llmtester models pull qwen2.5-7b --quants Q4_K_M,Q8_0
     """
+    with interruptible(f"llmtester models pull {source or ''}".strip):
+        _pull(source, tuple(listed(quants) or ()), opened_models(config, folder), yes=yes, as_json=as_json)
+
+
+def _pull(source: str | None, quants: tuple[str, ...], opened: tuple[Any, Any], *, yes: bool, as_json: bool) -> None:
     from llmtester.cli.pull_display import PullDisplay
 
-    settings, manager = opened_models(config, folder)
+    settings, manager = opened
     server = settings.server.as_server_settings()
     if source is None:
         source = _chosen(manager.choices(server))
     with PullDisplay(as_json=as_json) as show:
-        offers = manager.offers(source, show, quants=tuple(listed(quants) or ()))
+        offers = manager.offers(source, show, quants=quants)
     doubts = []
     for offer in offers:
         verdict = manager.judge(offer, server)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmtester.cli.console import say
+from llmtester.cli.console import interruptible, say
 from llmtester.cli.options import Assign, Config, EngineName, JsonLines, Yes, listed
 from llmtester.domain.errors import ConfigurationError, ExitCode, NoModels
 
@@ -73,15 +73,16 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
         flags["profiles.enabled"] = [name for name in loaded.settings.profiles.enabled if name not in left_out]
         loaded = api.load_settings(config, flags)
     show = Display(loaded.settings.display, as_json=as_json)
-    if resume:
-        result = api.resume(loaded, run_name, observer=show)
-    else:
-        work = _plan(loaded, yes=yes)
-        if dry_run:
-            show.plan(work)
-            return
-        result = api.run(loaded, work=work, observer=show)
-    show.result(result)
+    with interruptible(show.go_on):
+        if resume:
+            result = api.resume(loaded, run_name, observer=show)
+        else:
+            work = _plan(loaded, yes=yes)
+            if dry_run:
+                show.plan(work)
+                return
+            result = api.run(loaded, work=work, observer=show)
+        show.result(result)
     raise typer.Exit(exit_code(result))
 
 

@@ -93,7 +93,11 @@ class Display:
             api.show(result.summary, Console(highlight=False), files)
         if result.ended.outcome == "interrupted":
             say("Interrupted. Everything measured so far is kept. Go on with:")
-            say(f"  llmtester run --resume {result.folder.run_id}")
+            say(f"  {self.go_on()}")
+
+    def go_on(self) -> str:
+        """The command that goes on after an interruption."""
+        return f"llmtester run --resume {self._folder.run_id}" if self._folder else "llmtester run"
 
 
 def _for_this_terminal() -> How:

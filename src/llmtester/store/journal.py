@@ -64,17 +64,14 @@ def read(path: Path) -> Recorded:
             damage = Damage(reader.good_bytes, reader.sequence + 1, torn, str(bad))
             break
     if not reader.events:
-        raise StoreError(
-            f"The journal {path} holds no readable record",
-            why=damage.reason if damage else "the file is empty",
-            fix="start a new run: llmtester run",
-        )
+        raise _nothing_readable(path, damage.reason if damage else "the file is empty")
     return Recorded(tuple(reader.events), reader.good_bytes, damage)
 
 
 def follow(path: Path, writer_alive: Callable[[], bool]) -> Iterator[Event | None]:
     """Events as they are appended; ``None`` whenever there is nothing new. Ends when the writer is gone and all of
-    its records were given. A damaged line ends it too: what follows cannot be trusted."""
+    its records were given. A damaged line ends it too: what follows cannot be trusted. Raises ``StoreError`` if nothing
+    can be read."""
     reader = _Reader(keep=False)
     rest = b""
     with path.open("rb") as file:
@@ -85,13 +82,21 @@ def follow(path: Path, writer_alive: Callable[[], bool]) -> Iterator[Event | Non
             for line in lines:
                 try:
                     yield reader.take(line + b"\n")
-                except _BadLine:
+                except _BadLine as bad:
+                    if reader.sequence == 0:
+                        raise _nothing_readable(path, str(bad)) from bad
                     return
             if not lines:
                 if not alive:
+                    if reader.sequence == 0:
+                        raise _nothing_readable(path, "the file is empty")
                     return
                 yield None
                 time.sleep(POLL_S)
+
+
+def _nothing_readable(path: Path, reason: str) -> StoreError:
+    return StoreError(f"The journal {path} holds no readable record", why=reason, fix="start a new run: llmtester run")
 
 
 class _BadLine(Exception):

@@ -47,19 +47,27 @@ def decode(kind: str, data: dict[str, Any], schema: int) -> Event:
     for version in range(schema, SCHEMA):
         data = UPGRADES[version](kind, data)
     if kind not in EVENT_TYPES:
-        raise StoreError(f"The journal holds a record of unknown kind {kind!r}")
+        raise StoreError(f"The journal holds a record of unknown kind {kind!r}", fix="start a new run: llmtester run")
     try:
         return _adapter(kind).validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise StoreError(f"A {kind} record of the journal is not valid", why=f"{where}: {first['msg']}") from error
+        raise StoreError(
+            f"A {kind} record of the journal is not valid",
+            why=f"{where}: {first['msg']}",
+            fix="start a new run: llmtester run",
+        ) from error
 
 
 def check_version(schema: object) -> int:
     """The schema number if this version of llmtester can read it. Raises ``StoreError``."""
     if not isinstance(schema, int) or schema < 1:
-        raise StoreError("This is not an llmtester journal", why="its first line names no schema")
+        raise StoreError(
+            "This is not an llmtester journal",
+            why="its first line names no schema",
+            fix="see the others: llmtester report list",
+        )
     if schema > SCHEMA:
         raise StoreError(
             f"The journal was written by a newer llmtester (schema {schema}, this one reads up to {SCHEMA})",
