@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import nullcontext
+import math
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from llmtester.analysis.ratings import BANDS
 from llmtester.analysis.state import RunState
-from llmtester.analysis.summarise import Lens
+from llmtester.analysis.lens import Lens
 from llmtester.domain.events import Emit, Event, RunEnded, RunResumed, RunStarted
-from llmtester.domain.ports import Bench, CountTokens, EngineOptions, Profile
-from llmtester.domain.records import Capabilities, Machine, Reading, Sample, ServerTimings, SessionFacts
-from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Target
+from llmtester.domain.ports import Bench, CountTokens, EngineOptions, OnArrival, Profile, Session
+from llmtester.domain.records import (
+    Address,
+    Capabilities,
+    Completion,
+    Machine,
+    Reading,
+    Sample,
+    ServerTimings,
+    SessionFacts,
+)
+from llmtester.domain.work import Cell, Load, Message, ModelRef, Plan, Request, ServerSettings, Target
 from llmtester.engines.fake import FakeEngine
 from llmtester.engines.virtual_clock import VirtualClock
 from llmtester.profiles.interactive import InteractiveProfile
@@ -88,10 +100,57 @@ class StillSensors:
         return Reading(self._clock.now_ns(), memory_available_bytes=8 * 10**9, swap_used_bytes=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """What makes a real machine unlike a scripted one: it loses ``drift_ratio`` of its speed over its first
+    ``drift_s`` as it gets hot, and each start of a server is faster or slower by ``launch_sd`` (of ln(speed))."""
+
+    drift_ratio: float = 0.0
+    drift_s: float = 600.0
+    launch_sd: float = 0.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HotSession:
+    """A session on a machine with weather: everything that it does takes longer by the slowness of the moment."""
+
+    inner: Session
+    clock: VirtualClock
+    weather: Weather
+    launch_factor: float
+
+    @property
+    def facts(self) -> SessionFacts:
+        return self.inner.facts
+
+    @property
+    def address(self) -> Address | None:
+        return self.inner.address
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int:
+        return await self.inner.count_tokens(messages)
+
+    async def generate(self, request: Request, on_arrival: OnArrival) -> Completion:
+        begun_ns = self.clock.now_ns()
+        done = await self.inner.generate(request, on_arrival)
+        heat = min(1.0, begun_ns / 1e9 / self.weather.drift_s) * self.weather.drift_ratio
+        slowness = self.launch_factor / (1 - heat)
+
+        def later(at_ns: int) -> int:
+            return done.sent_ns + round((at_ns - done.sent_ns) * slowness)
+
+        await self.clock.sleep_until_ns(max(later(done.ended_ns), self.clock.now_ns()))
+        chunks = tuple(replace(chunk, at_ns=later(chunk.at_ns)) for chunk in done.chunks)
+        return replace(done, chunks=chunks, ended_ns=max(later(done.ended_ns), self.clock.now_ns()))
+
+
 class World:
     """One machine in virtual time: runs plans with the fake engine and keeps every event."""
 
-    def __init__(self) -> None:
+    def __init__(self, weather: Weather | None = None) -> None:
+        self.weather = weather
+        self._starts = random.Random(weather.seed if weather else 0)
         self.clock = VirtualClock()
         self.engine = FakeEngine(EngineOptions(), clock=self.clock)
         self.events: list[Event] = []
@@ -99,13 +158,23 @@ class World:
 
     def runner(self, state: RunState, emit: Emit | None = None) -> MatrixRunner:
         bench = Workbench(
-            open_target=lambda target: self.engine.open(target, Path()),
+            open_target=self.open_target,
             profiles=self.profiles,
             clock=self.clock,
             sensors=StillSensors(self.clock),
             quiet=nullcontext,
         )
         return MatrixRunner(state, emit or self.events.append, bench)
+
+    @asynccontextmanager
+    async def open_target(self, target: Target) -> AsyncIterator[Session]:
+        """A fake server, in the weather of this world."""
+        async with self.engine.open(target, Path()) as session:
+            if self.weather is None:
+                yield session
+            else:
+                factor = math.exp(self._starts.gauss(0, self.weather.launch_sd))
+                yield HotSession(session, self.clock, self.weather, factor)
 
     def start(self, plan: Plan) -> RunState:
         """The state of a run whose plan was just stored."""

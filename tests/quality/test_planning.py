@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtester.analysis.summarise import Lens, summarise
+from llmtester.analysis.lens import Lens
+from llmtester.analysis.summarise import summarise
 from llmtester.domain.errors import NotMeasurable
 from llmtester.domain.ports import Bench
 from llmtester.domain.work import Load, Message, ModelRef, Plan, Request, ServerSettings

@@ -11,7 +11,8 @@ from llmtester.analysis.quality import stability, tasks
 from llmtester.analysis.quality.bands import QualityBands, judge_tasks
 from llmtester.analysis.quality.statistics import holm
 from llmtester.analysis.ratings import BANDS
-from llmtester.analysis.summarise import Lens, summarise
+from llmtester.analysis.lens import Lens
+from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import Fidelity, QualitySummary, Rating, Stability, Summary, Tasks
 from llmtester.domain.records import Sample
 from llmtester.domain.work import Plan, Request, ServerSettings

@@ -1,16 +1,28 @@
-"""How far a cell is: done, failed, skipped, or what is missing. The runner and every view ask here, so they agree."""
+"""How far a cell is: done, failed, skipped, or what is missing. The runner and every view ask here, so they agree.
+
+A cell ends by itself (precise enough, as many trials as allowed, hopeless, unbearable) or because the race of its
+profile is decided for its target (``analysis.racing``).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from llmtester.analysis import summary
+from llmtester.analysis import racing, summary
+from llmtester.analysis.lens import Lens
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.quality import assess
+from llmtester.analysis.racing import Entrant, Lane, Rules
 from llmtester.analysis.state import CellState, RunState
-from llmtester.analysis.summary import Estimate
+from llmtester.analysis.summary import Estimate, RaceVerdict
+from llmtester.domain.records import Absent
 from llmtester.domain.text import counted
+from llmtester.domain.work import Cell, ModelRef
+
+SPEED = "decode_tok_per_s"
+"""Decides among equals where a profile measures it, else the first of its deciding metrics does."""
 
 CRASHES_ALLOWED = 1
 """A server that dies is started once more for the same cell; a second death is the model's own fault."""
@@ -34,8 +46,182 @@ class CellStatus:
         return self.word in {"done", "failed", "skipped"}
 
 
-def status(state: RunState, cell: CellState, headline: Sequence[str]) -> CellStatus:
-    """Where one cell stands. Depends on finished trials only, so a resumed run decides as an undisturbed one does."""
+class Progress:
+    """The standing of every cell of a state that may go on changing. Remembers what cannot have changed."""
+
+    def __init__(self, state: RunState, lens: Lens) -> None:
+        self._state = state
+        self._lens = lens
+        self._alone: dict[str, tuple[tuple[object, ...], CellStatus]] = {}
+        self._races: dict[tuple[str, str], _Race] = {}
+        self._race_of: dict[str, _Race] = {}
+        self._seen_plan: object = None
+        self._seen_revision = -1
+
+    def status(self, cell: CellState) -> CellStatus:
+        """Where one cell stands. Depends on finished trials only, so a resumed run decides as an undisturbed one."""
+        alone = self._status_alone(cell)
+        if alone.over:
+            return alone
+        verdict = self.verdict(cell)
+        if verdict:
+            return CellStatus("done", f"{counted(len(cell.trials), 'trial')}: {verdict.because}")
+        ended = self._state.ended
+        if ended and ended.outcome == "finished" and cell.trials:
+            return CellStatus("done", f"{counted(len(cell.trials), 'trial')}, enough for the limits of that time")
+        return alone
+
+    def verdict(self, cell: CellState) -> RaceVerdict | None:
+        """What the race of its profile says of the target of this cell; ``None`` while it goes on or without one."""
+        self._refresh()
+        race = self._race_of.get(cell.cell.key)
+        return race.verdicts.get(cell.cell.target.key) if race else None
+
+    def round_of(self, cell: CellState) -> int:
+        """In which round of its race the next trial of this cell falls; 0 for a cell that does not race."""
+        ends = self._quotas(cell.cell)
+        return sum(len(cell.trials) >= end for end in ends[:-1])
+
+    def begins_round_at(self, cell: CellState) -> int:
+        """With which trial number the present round of this cell began."""
+        place = self.round_of(cell)
+        return self._quotas(cell.cell)[place - 1] if place else 0
+
+    def _quotas(self, cell: Cell) -> tuple[int, ...]:
+        self._refresh()
+        visit = self._state.plan.visit_trials
+        if visit is None or cell.key not in self._race_of:
+            return (cell.load.max_trials,)
+        return racing.quotas(visit, cell.load.max_trials)
+
+    def _status_alone(self, cell: CellState) -> CellStatus:
+        failure = self._state.targets[cell.cell.target.key].load_failure
+        seen = (len(cell.trials), len(cell.crashes), cell.skipped, failure is None)
+        known = self._alone.get(cell.cell.key)
+        if known is None or known[0] != seen:
+            names = self._lens.headlines.get(cell.cell.profile, ())
+            known = self._alone[cell.cell.key] = (seen, status_alone(self._state, cell, names))
+        return known[1]
+
+    def _refresh(self) -> None:
+        """Lay the races out again for a new plan, and judge those again in which a round was completed."""
+        if self._seen_revision == self._state.revision:
+            return
+        self._seen_revision = self._state.revision
+        if self._seen_plan is not self._state.plan:
+            self._seen_plan = self._state.plan
+            self._lay_out()
+        for race in self._races.values():
+            self._judge(race)
+
+    def _lay_out(self) -> None:
+        self._races, self._race_of = {}, {}
+        if self._state.plan.visit_trials is None:
+            return
+        for cell in self._state.cells.values():
+            if self._deciding(cell.cell):
+                key = (cell.cell.target.engine, cell.cell.profile)
+                self._races.setdefault(key, _Race()).cells.append(cell)
+        for key, race in list(self._races.items()):
+            if len({cell.cell.target.key for cell in race.cells}) < 2:
+                del self._races[key]  # nobody to race with
+            else:
+                self._race_of |= dict.fromkeys((cell.cell.key for cell in race.cells), race)
+
+    def _deciding(self, cell: Cell) -> tuple[str, ...]:
+        """The metrics that a cell races with: those that decide its rating and have limits."""
+        names = self._lens.headlines.get(cell.profile, ())
+        return () if cell.load.sequential else tuple(name for name in names if name in self._lens.bands)
+
+    def _judge(self, race: _Race) -> None:
+        """Ask for verdicts again if a round was completed, or somebody left, since the last time."""
+        running: dict[str, list[CellState]] = {}
+        gone = set()
+        for cell in race.cells:
+            running.setdefault(cell.cell.target.key, []).append(cell)
+            if self._has_left(cell):
+                gone.add(cell.cell.target.key)
+        running = {key: cells for key, cells in running.items() if key not in gone}
+        if race.signature == (self._whole_rounds(running, race.verdicts), *running):
+            return
+        race.verdicts = self._verdicts(running)
+        race.signature = (self._whole_rounds(running, race.verdicts), *running)
+
+    def _whole_rounds(self, running: Mapping[str, list[CellState]], verdicts: Mapping[str, RaceVerdict]) -> int:
+        """How many rounds all who are still in the race have finished."""
+        still = [cells for key, cells in running.items() if key not in verdicts]
+        return min((self._rounds_done(cells) for cells in still), default=EVERY_ROUND)
+
+    def _verdicts(self, running: Mapping[str, list[CellState]]) -> dict[str, RaceVerdict]:
+        cells = [cell for group in running.values() for cell in group]
+        if not cells:
+            return {}
+        names = self._deciding(cells[0].cell)
+        visit = self._state.plan.visit_trials or 1
+        loads = {cell.cell.load.name: cell.cell.load for cell in cells}
+        rules = Rules(
+            metrics=tuple(METRICS[name].info for name in names),
+            speed=SPEED if SPEED in names else names[0],
+            bands=self._lens.bands,
+            quotas={name: racing.quotas(visit, load.max_trials) for name, load in loads.items()},
+            least={name: load.min_trials for name, load in loads.items()},
+        )
+        return racing.judge([_entrant(group, names, self._rounds_done(group)) for group in running.values()], rules)
+
+    def _has_left(self, cell: CellState) -> bool:
+        """Whether the cell will have no (further) trials for a reason of its own, other than having enough."""
+        word = self._status_alone(cell).word
+        return word in {"failed", "skipped"} or (word == "done" and unbearable(cell) is not None)
+
+    def _rounds_done(self, cells: Sequence[CellState]) -> int:
+        return min(self._cell_rounds_done(cell) for cell in cells)
+
+    def _cell_rounds_done(self, cell: CellState) -> int:
+        ends = racing.quotas(self._state.plan.visit_trials or 1, cell.cell.load.max_trials)
+        if self._status_alone(cell).over:
+            return EVERY_ROUND
+        return sum(len(cell.trials) >= end for end in ends)
+
+
+EVERY_ROUND = 1_000
+"""More rounds than any race has: what is measured to its end has done all of them."""
+
+
+@dataclass(slots=True)
+class _Race:
+    """The cells of one engine and profile that race, what was decided, and in which situation."""
+
+    cells: list[CellState] = field(default_factory=list)
+    signature: tuple[object, ...] = ()
+    verdicts: dict[str, RaceVerdict] = field(default_factory=dict)
+
+
+def capability(model: ModelRef) -> tuple[float, float]:
+    """What the files say of how well a model answers: more parameters first, then more bits a weight.
+
+    Where a file does not say its parameters, its size stands for them.
+    """
+    return (float(model.parameters_count or model.size_bytes), round(model.bits_per_weight or 0.0, 1))
+
+
+def _entrant(cells: Sequence[CellState], names: Sequence[str], rounds_count: int) -> Entrant:
+    target = cells[0].cell.target
+    logs = {(cell.cell.load.name, name): _logs(cell, name) for cell in cells for name in names}
+    return Entrant(target.key, target.model.label, capability(target.model), logs, rounds_count)
+
+
+def _logs(cell: CellState, name: str) -> list[float | None]:
+    """The logarithm of a metric by trial number."""
+    found: list[float | None] = [None] * cell.next_trial
+    for trial in cell.trials:
+        value = METRICS[name].of_trial(trial.samples)
+        if not isinstance(value, Absent) and value > 0:
+            found[trial.number] = math.log(value)
+    return found
+
+
+def status_alone(state: RunState, cell: CellState, headline: Sequence[str]) -> CellStatus:
+    """Where a cell stands by what was measured of itself."""
     if cell.skipped is not None:
         return CellStatus("skipped", cell.skipped)
     done = len(cell.trials)
@@ -80,8 +266,3 @@ def precise(cell: CellState, headline: Sequence[str]) -> bool:
         if (measured.high - measured.low) / 2 > cell.cell.load.precision_ratio * abs(measured.value):
             return False
     return True
-
-
-def statuses(state: RunState, headlines: Mapping[str, Sequence[str]]) -> dict[str, CellStatus]:
-    """The status of every cell by key."""
-    return {key: status(state, cell, headlines.get(cell.cell.profile, ())) for key, cell in state.cells.items()}

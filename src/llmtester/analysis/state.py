@@ -100,7 +100,10 @@ class Running:
 
 
 class RunState:
-    """The state of one run. ``apply`` is the only way to change it."""
+    """The state of one run. ``apply`` is the only way to change it.
+
+    ``revision`` grows with every event that may change what is left to do.
+    """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.run_id = ""
@@ -117,6 +120,7 @@ class RunState:
         self.resumed_count = 0
         self.clock: Instant | None = None
         self.last_ns = 0
+        self.revision = 0
         self._active_ns = 0
         for event in events:
             self.apply(event)
@@ -134,6 +138,7 @@ class RunState:
                 self._active_ns += self.last_ns - self.clock.monotonic_ns
             self.clock = event.clock
         self.last_ns = event.at_ns
+        self.revision += type(event) in _DECIDING
         _FOLD[type(event)](self, event)
 
     def target_of(self, cell_key: str) -> TargetState:
@@ -223,6 +228,8 @@ class RunState:
         self.running = None
         self.ended = event
 
+
+_DECIDING = frozenset({RunStarted, RunResumed, TargetFailed, TrialEnded, CellSkipped, RunEnded})
 
 _FOLD: dict[type, Callable[[RunState, Any], None]] = {
     RunStarted: RunState._start,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Literal
 
-from llmtester.analysis import findings, progress, ratings
+from llmtester.analysis import findings, ratings
 from llmtester.analysis.advice import advise
 from llmtester.analysis.advice_ranking import Evidence
+from llmtester.analysis.lens import Lens
 from llmtester.analysis.metrics import METRICS, MetricsCollector
 from llmtester.analysis.pareto import front
-from llmtester.analysis.progress import CellStatus
+from llmtester.analysis.progress import CellStatus, Progress
 from llmtester.analysis.quality.assess import PROFILE, assess
-from llmtester.analysis.quality.bands import QualityBands
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.stats import median, median_interval
 from llmtester.analysis.summary import (
@@ -29,26 +29,13 @@ from llmtester.analysis.summary import (
 from llmtester.domain.records import Absent
 from llmtester.domain.work import Target
 
-Headlines = Mapping[str, Sequence[str]]
-"""Profile name -> names of the metrics that decide its rating."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lens:
-    """What turns numbers into words: which metrics decide for each profile, and the bands. Not part of the run, so a
-    changed threshold changes the report of an old run."""
-
-    headlines: Headlines
-    bands: ratings.Bands
-    quality: QualityBands = field(default_factory=QualityBands)
-
-
 def summarise(state: RunState, lens: Lens) -> Summary:
     """Everything that a report says. Raises ``ValueError`` for a state that no run was started in."""
     if state.machine is None:
         raise ValueError("the state holds no run")
     quality = assess(state, lens.quality)
-    cells = tuple(_with_quality(_cell(state, cell, lens), quality) for cell in state.cells.values())
+    progress = Progress(state, lens)
+    cells = tuple(_with_quality(_cell(state, cell, lens, progress), quality) for cell in state.cells.values())
     targets = tuple(_target(state, target, cells) for target in _targets(state))
     return Summary(
         run_id=state.run_id,
@@ -84,16 +71,16 @@ def _targets(state: RunState) -> tuple[Target, ...]:
     return tuple(dict.fromkeys(cell.cell.target for cell in state.cells.values()))
 
 
-def _cell(state: RunState, cell: CellState, lens: Lens) -> CellSummary:
+def _cell(state: RunState, cell: CellState, lens: Lens, progress: Progress) -> CellSummary:
     names = tuple(lens.headlines.get(cell.cell.profile, ()))
-    status = progress.status(state, cell, names)
+    status = progress.status(cell)
     collector = MetricsCollector(cell)
     metrics = collector.collect()
     samples = [sample for trial in cell.trials for sample in trial.samples]
     doubts: tuple[Finding, ...] = ()
     if cell.trials:
         evidence = findings.Evidence(cell, state.target_of(cell.cell.key), tuple(metrics[name] for name in names))
-        doubts = findings.find(evidence)
+        doubts = tuple(found for found in findings.find(evidence) if not (status.reason and found.code in PRECISION))
     rating, because = _rating(status, metrics, names, lens)
     severe = next((finding for finding in doubts if finding.severity == "severe"), None)
     if severe:
@@ -114,7 +101,12 @@ def _cell(state: RunState, cell: CellState, lens: Lens) -> CellSummary:
         rating_because=because,
         meaning=ratings.meaning(metrics, cell.cell.load.prompt_tok) if cell.trials else status.reason,
         findings=doubts,
+        race=progress.verdict(cell),
     )
+
+
+PRECISION = frozenset({"too_few_trials"})
+"""Doubts that a cell which ended early on purpose does not deserve."""
 
 
 def _with_quality(cell: CellSummary, quality: Sequence[QualitySummary]) -> CellSummary:

@@ -64,8 +64,22 @@ CellStatus: TypeAlias = Literal["done", "partial", "pending", "skipped", "failed
 
 
 @dataclass(frozen=True, slots=True)
+class RaceVerdict:
+    """Why a configuration needs no further trial, after ``analysis.racing``.
+
+    ``against`` is the key of the target that it was compared with, ``ratio`` its speed over that one's. ``because``
+    holds model names made safe.
+    """
+
+    word: Literal["dropped", "settled", "tie", "leads"]
+    because: str
+    against: str | None = None
+    ratio: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CellSummary:
-    """One cell. ``reason`` explains every status but ``done``.
+    """One cell. ``reason`` explains every status but ``done``, and that one where it came early.
 
     ``per_trial`` holds, for metrics that exist per trial, one value a trial in order, for dots and sparklines.
     ``meaning`` is one sentence for a lay person; ``rating_because`` names the metric that decided the rating.
@@ -86,6 +100,7 @@ class CellSummary:
     rating_because: str
     meaning: str
     findings: tuple[Finding, ...]
+    race: RaceVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

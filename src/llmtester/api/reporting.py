@@ -15,7 +15,8 @@ from llmtester.analysis import compare as side_by_side
 from llmtester.analysis.compare import Comparison
 from llmtester.analysis.ratings import BANDS, Bands
 from llmtester.analysis.state import RunState
-from llmtester.analysis.summarise import Lens, summarise
+from llmtester.analysis.lens import Lens
+from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import Summary
 from llmtester.domain.errors import EnvironmentNotReady, LlmtesterError, NothingToDo
 from llmtester.domain.events import Event

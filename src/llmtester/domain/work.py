@@ -158,6 +158,8 @@ class Plan:
     """Everything that a run will do, in order. Two equal requests give two plans with equal digests.
 
     ``memory_need_bytes`` is what each target (by key) is expected to take, where that could be estimated.
+    ``visit_trials`` is how many trials a cell gets in one server start before the others have theirs, and decisions are
+    taken; ``None`` measures each cell to its end at once (``--exhaustive``).
     """
 
     cells: tuple[Cell, ...]
@@ -166,6 +168,7 @@ class Plan:
     seed: int = 1
     expected_s: float | None = None
     memory_need_bytes: dict[str, int] = field(default_factory=dict)
+    visit_trials: int | None = None
 
     @property
     def digest(self) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from llmtester.analysis.lens import Lens
+from llmtester.analysis.ratings import BANDS, Bands
 from llmtester.analysis.state import RunState
 from llmtester.domain.errors import EngineError, EngineFailure, NotMeasurable, RequestFailed
 from llmtester.domain.events import CellSkipped, Emit, Event, Pulse, RunEnded, TargetFailed, TargetReady
@@ -23,13 +25,17 @@ PULSE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """What the runner is given. ``open_target`` yields a ready server; ``quiet`` holds the garbage collector back."""
+    """What the runner is given. ``open_target`` yields a ready server; ``quiet`` holds the garbage collector back.
+
+    ``bands`` are the limits of the words, from which a race is decided.
+    """
 
     open_target: Callable[[Target], AbstractAsyncContextManager[Session]]
     profiles: Mapping[str, Profile]
     clock: Clock
     sensors: Sensors
     quiet: Callable[[], AbstractContextManager[None]]
+    bands: Bands = field(default_factory=lambda: BANDS)
 
 
 class MatrixRunner:
@@ -42,7 +48,8 @@ class MatrixRunner:
         self._state = state
         self._store = emit
         self._bench = bench
-        self._schedule = Schedule(state, {name: profile.headline for name, profile in bench.profiles.items()})
+        headlines = {name: profile.headline for name, profile in bench.profiles.items()}
+        self._schedule = Schedule(state, Lens(headlines, bench.bands))
         self._stop_reason: str | None = None
         self._trial: Trial | None = None
         self._session: Session | None = None

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-from llmtester.analysis import progress
-from llmtester.analysis.progress import CellStatus
+from llmtester.analysis.lens import Lens
+from llmtester.analysis.progress import Progress
 from llmtester.analysis.state import RunState
-from llmtester.analysis.summarise import Headlines
 from llmtester.domain.work import Cell, Target
 
 
 class Schedule:
-    """Plan order by target, because a start costs more than a trial. Within a target, the cell with the fewest trials
-    comes next: blocks in which every load is measured once meet the same drift."""
+    """Round by round, target by target: in plan order, and back again in the next round, so that a drift which goes one
+    way meets all alike. Within a target the cell with the fewest trials comes next.
 
-    def __init__(self, state: RunState, headlines: Headlines) -> None:
+    Without a race there is one round, and each target is measured to its end in one server start.
+    """
+
+    def __init__(self, state: RunState, lens: Lens) -> None:
         self._state = state
-        self._headlines = headlines
-        self._over: set[str] = set()
+        self._progress = Progress(state, lens)
 
     def next_cell(self, target: Target | None = None) -> Cell | None:
-        """The next cell of ``target``, or of the first target that is not finished; ``None`` when all is done."""
-        for candidate in [target] if target else self._state.plan.targets:
-            waiting = [cell for cell in self._cells_of(candidate) if not self._status(cell).over]
-            if waiting:
-                return min(waiting, key=lambda cell: len(self._state.cells[cell.key].trials))
-        return None
+        """The next cell for the running server of ``target``, or of the target that is to be started next.
 
-    def _cells_of(self, target: Target) -> list[Cell]:
-        return [cell for cell in self._state.plan.cells if cell.target == target and cell.key not in self._over]
+        ``None`` when that server has done its part of the round, or when all is done.
+        """
+        left = [cell for cell in self._state.plan.cells if not self._over(cell)]
+        if not left:
+            return None
+        rounds = {cell.key: self._progress.round_of(self._state.cells[cell.key]) for cell in left}
+        current = min(rounds.values())
+        now = [cell for cell in left if rounds[cell.key] == current]
+        if target is None:
+            target = now[0 if current % 2 == 0 else -1].target
+            waiting = [cell for cell in now if cell.target == target]
+        else:
+            waiting = [cell for cell in now if cell.target == target and not self._needs_another_start(cell)]
+        return min(waiting, key=lambda cell: len(self._state.cells[cell.key].trials), default=None)
 
-    def _status(self, cell: Cell) -> CellStatus:
-        status = progress.status(self._state, self._state.cells[cell.key], self._headlines.get(cell.profile, ()))
-        if status.over:
-            self._over.add(cell.key)
-        return status
+    def _over(self, cell: Cell) -> bool:
+        return self._progress.status(self._state.cells[cell.key]).over
+
+    def _needs_another_start(self, cell: Cell) -> bool:
+        """Two rounds in one server start would be one block: what a start brings along would count twice."""
+        known = self._state.cells[cell.key]
+        begins_at = self._progress.begins_round_at(known)
+        launch = self._state.targets[cell.target.key].launch
+        return any(trial.launch == launch and trial.number < begins_at for trial in known.trials)

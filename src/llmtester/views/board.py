@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from llmtester.analysis import findings, progress, ratings
+from llmtester.analysis import findings, ratings
 from llmtester.analysis.metrics import METRICS
-from llmtester.analysis.progress import CellStatus
+from llmtester.analysis.progress import CellStatus, Progress
 from llmtester.analysis.ratings import BANDS
 from llmtester.analysis.state import CellState, RunState
-from llmtester.analysis.summarise import Lens
+from llmtester.analysis.lens import Lens
 from llmtester.analysis.summary import Estimate, Finding, Rating
 from llmtester.domain.events import (
     CellSkipped,
@@ -85,18 +85,21 @@ def _layout(cells: Iterable[Cell]) -> Layout:
 
 
 class Board:
-    """Events in, what to draw out. ``apply`` costs the same however long the run is."""
+    """Events in, what to draw out. ``apply`` costs the same however long the run is; cells are judged when somebody
+    looks."""
 
     def __init__(self, lens_of: LensOf = usual_lens) -> None:
         self.state = RunState()
-        self.squares: dict[str, Square] = {}
+        self._squares: dict[str, Square] = {}
+        self._changed: dict[str, CellState] = {}
         self.rates_tok_per_s: deque[float] = deque(maxlen=CURVE_LENGTH)
         self._waits_ms: dict[str, deque[float]] = {}
         self.temperatures_c: deque[float] = deque(maxlen=CURVE_LENGTH)
-        self.findings: deque[Finding] = deque(maxlen=FINDINGS_KEPT)
+        self._findings: deque[Finding] = deque(maxlen=FINDINGS_KEPT)
         self.layout = _layout(())
         self._lens_of = lens_of
         self._lens = lens_of(Plan(()))
+        self._progress = Progress(self.state, self._lens)
         self._last_pulse: Pulse | None = None
         self._target = ""
         self._planned: list[tuple[str, int]] = []
@@ -106,10 +109,11 @@ class Board:
         self.state.apply(event)
         if isinstance(event, RunStarted):
             self._lens = self._lens_of(event.plan)
+            self._progress = Progress(self.state, self._lens)
             self.layout = _layout(cell.cell for cell in self.state.cells.values())
             self._planned = [(cell.key, cell.load.min_trials) for cell in event.plan.cells]
         if isinstance(event, (RunStarted, RunResumed)):
-            self._judge(self.state.cells.values())
+            self._change(self.state.cells.values())
         elif isinstance(event, TrialStarted):
             self._trial_started(event)
         elif isinstance(event, Pulse):
@@ -117,9 +121,21 @@ class Board:
         elif isinstance(event, TrialEnded):
             self._trial_ended(event)
         elif isinstance(event, CellSkipped):
-            self._judge([self.state.cells[event.cell]])
+            self._change([self.state.cells[event.cell]])
         elif isinstance(event, TargetFailed):
-            self._judge(self.state.cells[key] for key in self.layout.cells.get(event.target, ()))
+            self._change(self.state.cells[key] for key in self.layout.cells.get(event.target, ()))
+
+    @property
+    def squares(self) -> Mapping[str, Square]:
+        """Every cell by key, as it stands now."""
+        self._judge()
+        return self._squares
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """The latest doubts about cells that are over."""
+        self._judge()
+        return self._findings
 
     @property
     def running(self) -> Cell | None:
@@ -145,10 +161,10 @@ class Board:
         """The part of the planned cells that is over, in 0..1; a begun cell counts by its trials."""
         if not self._planned:
             return 1.0 if self.state.ended else 0.0
-        done = 0.0
+        done, squares = 0.0, self.squares
         for key, least in self._planned:
             trials = len(self.state.cells[key].trials)
-            done += 1.0 if self.squares[key].status.over else trials / max(least, trials + 1)
+            done += 1.0 if squares[key].status.over else trials / max(least, trials + 1)
         return done / len(self._planned)
 
     def time_left_s(self) -> tuple[float, float] | None:
@@ -187,17 +203,29 @@ class Board:
         waited = METRICS["ttft_ms"].of_trial(samples)
         if not isinstance(waited, Absent):
             self._waits_ms.setdefault(event.cell, deque(maxlen=CURVE_LENGTH)).append(waited)
-        self._judge([cell])
-        if self.squares[event.cell].status.over:
-            self._doubt(cell)
+        self._change([cell])
 
-    def _judge(self, cells: Iterable[CellState]) -> None:
-        for cell in cells:
-            self.squares[cell.cell.key] = self._square(cell)
+    def _change(self, cells: Iterable[CellState]) -> None:
+        self._changed.update((cell.cell.key, cell) for cell in cells)
+
+    def _judge(self) -> None:
+        """Judge again what changed, and whatever a race decided meanwhile."""
+        if not self._changed:
+            return
+        changed, self._changed = self._changed, {}
+        if self.state.plan.visit_trials is not None:
+            for key, cell in self.state.cells.items():
+                known = self._squares.get(key)
+                if known is None or self._progress.status(cell) != known.status:
+                    changed[key] = cell
+        for key, cell in changed.items():
+            before, self._squares[key] = self._squares.get(key), self._square(cell)
+            if cell.trials and self._squares[key].status.over and not (before and before.status.over):
+                self._doubt(cell)
 
     def _square(self, cell: CellState) -> Square:
         names = tuple(self._lens.headlines.get(cell.cell.profile, ()))
-        status = progress.status(self.state, cell, names)
+        status = self._progress.status(cell)
         if status.word == "failed":
             return Square(status, Rating.FAILED, None)
         if not cell.trials or status.word == "skipped":
@@ -216,4 +244,4 @@ class Board:
                 tuple(METRICS[name].of_cell(cell) for name in names),
             )
         )
-        self.findings.extend(finding for finding in seen if finding.severity != "note")
+        self._findings.extend(finding for finding in seen if finding.severity != "note")

@@ -1,0 +1,135 @@
+"""What the race saves and what it costs: simulated matrices against measuring everything, in virtual time.
+
+Each matrix has eight configurations, and is run twice on a machine with noise, outliers, heat and starts that differ:
+with the race, and exhaustively with ten trials a cell. Four kinds of matrices, in equal parts: the quantizations of one
+model, two models, four models, and eight settings of one file, which is a race about speed alone.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tests.worlds import LENS, Weather, World
+
+from llmtester.analysis.summarise import summarise
+from llmtester.analysis.summary import Advice, Summary
+from llmtester.domain.events import TrialEnded
+from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Target
+from llmtester.engines.fake import FakeEngine
+
+MATRICES = 300
+SAME_LIMIT, TRIALS_LIMIT = 0.98, 0.35
+CELL = Load("short", prompt_tok=64, output_tok=24, min_trials=5, max_trials=10)
+VISIT_TRIALS = 2
+QUANTS = (("Q2_K", 3.0), ("Q3_K_M", 3.9), ("Q4_0", 4.5), ("Q4_K_M", 4.9), ("Q5_K_M", 5.7), ("Q6_K", 6.6), ("Q8_0", 8.5), ("F16", 16.0))
+SIZES_B = (0.5, 1.5, 3.0, 8.0)
+SETTINGS_RATIOS = (1.0, 0.985, 0.95, 0.92, 0.85, 0.75, 0.6, 0.45)
+"""True speeds of the settings of one file, as in facts/measuring.md, section 3."""
+
+NOISE, OUTLIERS = 0.03, 0.03
+WEATHER = Weather(drift_ratio=0.05, drift_s=200.0, launch_sd=0.008)
+
+
+def _shape(kind: int, chance: random.Random) -> list[tuple[str, float, float, str, float]]:
+    """Name, billions of weights, bits a weight, quantization and true tok/s of eight configurations."""
+    bandwidth = math_log_uniform(chance, 12e9, 300e9)
+    if kind == 3:
+        size, speed = chance.choice(SIZES_B), math_log_uniform(chance, 6, 90)
+        ratios = list(SETTINGS_RATIOS)
+        chance.shuffle(ratios)
+        return [(f"m{size}", size, 4.9, f"set{place}", speed * ratio) for place, ratio in enumerate(ratios)]
+    models = {0: (chance.choice(SIZES_B),), 1: chance.sample(SIZES_B, 2), 2: SIZES_B}[kind]
+    quants = QUANTS if kind == 0 else sorted(chance.sample(QUANTS, 8 // len(models)), key=lambda one: one[1])
+    found = []
+    for size in models:
+        for quantization, bits in quants:
+            speed = bandwidth / (size * 1e9 * bits / 8) * math_log_uniform(chance, 0.85, 1.0)
+            found.append((f"m{size}", size, bits, quantization, min(speed, 400.0)))
+    return found
+
+
+def math_log_uniform(chance: random.Random, low: float, high: float) -> float:
+    return float(low * (high / low) ** chance.random())
+
+
+def matrix(number: int) -> Plan:
+    """The exhaustive plan of one simulated matrix, in the order in which a person's matrix would be measured."""
+    chance = random.Random(number)
+    cells = []
+    for place, (name, size, bits, quantization, speed) in enumerate(_shape(number % 4, chance)):
+        ttft_ms = 20 + 64 * size / 0.05 / 10
+        script = (
+            f"{name}?ttft_ms={ttft_ms:.1f}&decode_tok_per_s={speed:.4f}&noise={NOISE}&outliers={OUTLIERS}"
+            f"&load_ms={300 + size * bits * 60:.0f}&seed={number * 100 + place}&realtime=0:{quantization}"
+        )
+        (ref,) = FakeEngine().catalogue([script])
+        ref = replace(ref, parameters_count=int(size * 1e9), bits_per_weight=bits, size_bytes=int(size * bits / 8 * 1e9))
+        cells.append(Cell(Target("fake", ref, ServerSettings()), "interactive", CELL))
+    cells.sort(key=lambda cell: (abs((cell.target.model.bits_per_weight or 0) - 4.9), cell.target.model.size_bytes))
+    return Plan(tuple(cells), seed=number)
+
+
+def _run(plan: Plan, number: int) -> tuple[Summary, int, float]:
+    """What a run says, its measured trials, and its seconds of virtual time."""
+    world = World(replace(WEATHER, seed=number))
+    state, _ = world.run(plan)
+    trials = sum(isinstance(event, TrialEnded) and not event.warmup for event in world.events)
+    return summarise(state, LENS), trials, state.elapsed_s
+
+
+def exhaustive(plan: Plan) -> Plan:
+    """The same plan with as many trials as allowed for every cell, one server start each."""
+    full = tuple(replace(cell, load=replace(cell.load, min_trials=cell.load.max_trials)) for cell in plan.cells)
+    return replace(plan, cells=full, visit_trials=None)
+
+
+def agree(one: Advice, other: Advice) -> bool:
+    """Whether two advices name the same winner, or each other's as a tie."""
+    if one.winner is None or other.winner is None:
+        return one.winner == other.winner
+    return one.winner == other.winner or one.winner in other.ties or other.winner in one.ties
+
+
+def simulate(numbers: Sequence[int], visit_trials: int = VISIT_TRIALS) -> list[dict[str, float]]:
+    """For each matrix its kind, whether the advice was the same, and the share of trials and of time that it took."""
+    found = []
+    for number in numbers:
+        plan = matrix(number)
+        full, full_trials, full_s = _run(exhaustive(plan), number)
+        raced, trials, raced_s = _run(replace(plan, visit_trials=visit_trials), number)
+        same = agree(raced.advice[0], full.advice[0])
+        found.append(
+            {"kind": number % 4, "same": same, "trials_ratio": trials / full_trials, "time_ratio": raced_s / full_s}
+        )
+    return found
+
+
+def run() -> dict[str, object]:
+    """Shares over all simulated matrices, and of each kind."""
+    found = simulate(range(MATRICES))
+    same_ratio = statistics.mean(one["same"] for one in found)
+    trials_ratio = statistics.mean(one["trials_ratio"] for one in found)
+    return {
+        "name": "matrix_race",
+        "promise": f"same winner or a declared tie in {SAME_LIMIT:.0%} of {MATRICES} matrices, {TRIALS_LIMIT:.0%} of the trials",
+        "measured": trials_ratio,
+        "limit": TRIALS_LIMIT,
+        "passed": same_ratio >= SAME_LIMIT and trials_ratio <= TRIALS_LIMIT,
+        "same_ratio": same_ratio,
+        "time_ratio": statistics.mean(one["time_ratio"] for one in found),
+        "kinds": {
+            name: {
+                key: statistics.mean(one[key] for one in found if one["kind"] == kind)
+                for key in ("same", "trials_ratio", "time_ratio")
+            }
+            for kind, name in enumerate(("one model", "two models", "four models", "settings of one file"))
+        },
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=2))

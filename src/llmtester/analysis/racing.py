@@ -1,0 +1,298 @@
+"""Which configurations need no further trial, because the decision no longer depends on them. Pure.
+
+The decision is the one of ``analysis.advice``: of what is fast enough the most capable wins, and among equals the
+fastest. So being slow is no reason to be dropped: a slower but larger model may be the better advice. An entrant is
+
+- ``dropped`` when another of at least its capability is reliably faster under every load and not worse rated,
+- ``settled`` when it cannot win any more (too slow for sure while another is not, or a more capable one is fast enough
+  for sure) and no further trial can change its word: the interval of every deciding metric lies within one band,
+- a ``tie`` when it can still win, was measured often enough, and every rival of equal capability is within 3 %,
+- ``leads`` when it can still win, was measured often enough, and has no rival left.
+
+Verdicts fall only after whole rounds, from the trials of those rounds, so that they are the same whenever and in
+whichever process they are asked for. Differences are taken between trials of the same number (what one prompt costs
+cancels out) with one variance for all, floored by what two starts of one server differ in, and tested at a level that
+is shared among all pairs and rounds. Source: facts/measuring.md, section 3; docs/decisions/0060-racing.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from llmtester.analysis import ratings
+from llmtester.analysis.ratings import ORDER, Bands
+from llmtester.analysis.stats import median, student_t
+from llmtester.analysis.summary import Estimate, MetricInfo, RaceVerdict, Rating
+from llmtester.domain.text import printable
+
+TIE_LN = math.log(1.03)
+"""Speeds closer than 3 % are called equal, as in ``analysis.advice``."""
+
+ALPHA = 0.05
+"""Chance that a whole race drops anything wrongly."""
+
+LAUNCH_SD_LN = 0.01
+"""What two starts of the same server differ in, as a standard deviation of ln(speed): 0.5 to 1 % were seen."""
+
+LEAST_SD_LN = 0.003
+"""A quieter machine than this is not believed."""
+
+CLIP_MADS = 3.0
+_SD_OF_MAD = 1.4826
+_GOOD = ORDER.index(Rating.GOOD)
+_UNKNOWN = (0, ORDER.index(Rating.FAILED))
+
+Lane = tuple[str, str]
+"""Load name and metric name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """One target in the race of one profile.
+
+    ``logs`` maps a lane to the natural logarithms of its trials by trial number, ``None`` where a trial has no value.
+    ``rounds_count`` is how many rounds it has finished under every load.
+    """
+
+    key: str
+    label: str
+    capability: tuple[float, float]
+    logs: Mapping[Lane, Sequence[float | None]]
+    rounds_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is raced for: the deciding ``metrics`` with their ``bands``, and ``speed``, the one that decides among
+    equals. ``quotas`` maps a load to the trials that each round ends with, ``least`` to the fewest that a winner needs.
+    """
+
+    metrics: tuple[MetricInfo, ...]
+    speed: str
+    bands: Bands
+    quotas: Mapping[str, tuple[int, ...]]
+    least: Mapping[str, int]
+
+
+def quotas(visit_trials: int, max_trials: int) -> tuple[int, ...]:
+    """How many trials a cell has after each visit of its server: ``visit_trials`` more each time, up to
+    ``max_trials``; a last visit of less than that is joined to the one before."""
+    ends = list(range(visit_trials, max_trials, visit_trials))
+    if ends and max_trials - ends[-1] < visit_trials and len(ends) > 1:
+        ends.pop()
+    return (*ends, max_trials)
+
+
+def judge(entrants: Sequence[Entrant], rules: Rules) -> dict[str, RaceVerdict]:
+    """The verdict on every entrant that needs no further trial, by target key.
+
+    The race is run again from its start, round by round, as far as all who are still in it have come.
+    """
+    verdicts: dict[str, RaceVerdict] = {}
+    for place in range(max(len(ends) for ends in rules.quotas.values())):
+        racing = [entrant for entrant in entrants if entrant.key not in verdicts]
+        if not racing or any(entrant.rounds_count <= place for entrant in racing):
+            break
+        verdicts |= _Round(entrants, rules, place, verdicts).verdicts()
+    return verdicts
+
+
+class _Round:
+    """What the trials up to the end of one round say."""
+
+    def __init__(self, entrants: Sequence[Entrant], rules: Rules, place: int, before: Mapping[str, RaceVerdict]) -> None:
+        self._rules = rules
+        self._before = before
+        self._alive = [entrant for entrant in entrants if entrant.key not in before]
+        self._standing = [
+            entrant for entrant in entrants if entrant.key not in before or before[entrant.key].word != "dropped"
+        ]
+        self._launches = place + 1
+        looks = max(len(quota) for quota in rules.quotas.values())
+        self._level = ALPHA / (max(1, len(entrants) - 1) * looks)
+        self._ends = {load: quota[min(place, len(quota) - 1)] for load, quota in rules.quotas.items()}
+        self._logs = {entrant.key: self._until_here(entrant) for entrant in entrants}
+        self._lanes = [(load, info.name) for load in rules.quotas for info in rules.metrics]
+        self._infos = {info.name: info for info in rules.metrics}
+        self._own = {lane: self._own_spread(lane) for lane in self._lanes}
+        self._paired = {lane: self._paired_spread(lane) for lane in self._lanes}
+        self._ranks = {entrant.key: self._rank_range(entrant.key) for entrant in self._standing}
+
+    def verdicts(self) -> dict[str, RaceVerdict]:
+        """Verdicts that fall at the end of this round."""
+        best_sure = max(_GOOD, min(worst for _, worst in self._ranks.values()))
+        best_possible = max(_GOOD, min(best for best, _ in self._ranks.values()))
+        found: dict[str, RaceVerdict] = {}
+        contenders = []
+        for entrant in self._alive:
+            faster = self._dominator(entrant)
+            if faster:
+                found[entrant.key] = self._dropped(entrant, faster)
+                continue
+            best, worst = self._ranks[entrant.key]
+            above = [
+                other
+                for other in self._standing
+                if other.capability > entrant.capability and self._ranks[other.key][1] <= best_possible
+            ]
+            if best <= best_sure and not above:
+                contenders.append(entrant)
+            elif best == worst:
+                found[entrant.key] = self._settled(entrant, above)
+        for entrant in contenders:
+            verdict = self._won(entrant, contenders)
+            if verdict:
+                found[entrant.key] = verdict
+        return found
+
+    def _until_here(self, entrant: Entrant) -> dict[Lane, list[float | None]]:
+        return {lane: list(logs[: self._ends[lane[0]]]) for lane, logs in entrant.logs.items()}
+
+    def _rank_range(self, key: str) -> tuple[int, int]:
+        """The best and the worst word, as places of ``ORDER``, that this entrant may deserve."""
+        best = worst = 0
+        for lane in self._lanes:
+            if lane not in self._logs[key]:
+                continue  # this model's context is too short for the load
+            low, high = self._lane_ranks(key, lane)
+            best, worst = max(best, low), max(worst, high)
+        return best, worst
+
+    def _lane_ranks(self, key: str, lane: Lane) -> tuple[int, int]:
+        values = _clipped([value for value in self._logs[key][lane] if value is not None])
+        spread = self._own[lane]
+        if not values or spread is None:
+            return _UNKNOWN
+        sd, degrees = spread
+        error = math.hypot(sd / math.sqrt(len(values)), LAUNCH_SD_LN / math.sqrt(self._launches))
+        half = _one_sided_t(self._level / 2, degrees) * error
+        middle = sum(values) / len(values)
+        ends = [
+            ORDER.index(ratings.rate(math.exp(end), self._infos[lane[1]], self._rules.bands))
+            for end in (middle - half, middle + half)
+        ]
+        return min(ends), max(ends)
+
+    def _dominator(self, entrant: Entrant) -> Entrant | None:
+        """The fastest of those that are at least as capable, reliably faster and not worse rated."""
+        found = [
+            other
+            for other in self._standing
+            if other is not entrant and other.capability >= entrant.capability and self._beats(other, entrant)
+        ]
+        return min(found, key=lambda other: self._gap(entrant, other) or 0.0) if found else None
+
+    def _beats(self, other: Entrant, entrant: Entrant) -> bool:
+        shared = [lane for lane in self._lanes if lane in entrant.logs and lane in other.logs]
+        if not shared or any(lane in entrant.logs and lane not in other.logs for lane in self._lanes):
+            return False
+        for lane in shared:
+            found = self._difference(entrant, other, lane)
+            if found is None:
+                return False
+            mean, error, degrees = found
+            if lane[1] == self._rules.speed:
+                if mean + _one_sided_t(self._level, degrees) * error >= 0:
+                    return False
+            elif mean > TIE_LN and self._lane_ranks(other.key, lane)[1] > self._lane_ranks(entrant.key, lane)[0]:
+                return False
+        return True
+
+    def _difference(self, entrant: Entrant, other: Entrant, lane: Lane) -> tuple[float, float, int] | None:
+        """Mean of ln(entrant) - ln(other), positive where the entrant is better; its standard error and degrees."""
+        spread = self._paired[lane]
+        pairs = _clipped(self._pairs(entrant.key, other.key, lane))
+        if not pairs or spread is None:
+            return None
+        sd, degrees = spread
+        error = math.hypot(sd / math.sqrt(len(pairs)), LAUNCH_SD_LN * math.sqrt(2 / self._launches))
+        return sum(pairs) / len(pairs), error, degrees
+
+    def _pairs(self, one: str, other: str, lane: Lane) -> list[float]:
+        sign = 1 if self._infos[lane[1]].better == "higher" else -1
+        both = zip(self._logs[one].get(lane, ()), self._logs[other].get(lane, ()), strict=False)
+        return [sign * (a - b) for a, b in both if a is not None and b is not None]
+
+    def _gap(self, entrant: Entrant, other: Entrant) -> float | None:
+        """The mean difference in speed under the load where the entrant is furthest behind."""
+        found = [self._difference(entrant, other, lane) for lane in self._lanes if lane[1] == self._rules.speed]
+        return min((difference[0] for difference in found if difference), default=None)
+
+    def _own_spread(self, lane: Lane) -> tuple[float, int] | None:
+        return _pooled([value for value in logs.get(lane, ()) if value is not None] for logs in self._logs.values())
+
+    def _paired_spread(self, lane: Lane) -> tuple[float, int] | None:
+        """The spread of a difference, pooled over all against the first: as wide for any other pair."""
+        first = next((key for key, logs in self._logs.items() if any(x is not None for x in logs.get(lane, ()))), None)
+        if first is None:
+            return None
+        return _pooled(self._pairs(key, first, lane) for key in self._logs if key != first)
+
+    def _won(self, entrant: Entrant, contenders: Sequence[Entrant]) -> RaceVerdict | None:
+        if any(self._ends[load] < self._rules.least[load] for load, _ in entrant.logs):
+            return None
+        best, worst = self._ranks[entrant.key]
+        if best != worst:
+            return None
+        rivals = [one for one in contenders if one is not entrant and one.capability == entrant.capability]
+        gaps = [self._gap(entrant, rival) for rival in rivals]
+        if any(gap is None or abs(gap) > TIE_LN for gap in gaps):
+            return None
+        if not rivals:
+            return RaceVerdict("leads", "it is the one to beat, and its word is certain")
+        nearest = min(rivals, key=lambda rival: abs(self._gap(entrant, rival) or 0.0))
+        said = f"as fast as {printable(nearest.label)}, within 3 %"
+        return RaceVerdict("tie", said, nearest.key, self._ratio(entrant, nearest))
+
+    def _dropped(self, entrant: Entrant, faster: Entrant) -> RaceVerdict:
+        ratio = self._ratio(entrant, faster)
+        said = f"dropped: slower than {printable(faster.label)}"
+        if ratio and ratio.low is not None and ratio.high is not None:
+            said += f" by {1 - ratio.value:.0%} ({max(0.0, 1 - ratio.high):.0%} to {1 - ratio.low:.0%})".replace("%", " %")
+        return RaceVerdict("dropped", said, faster.key, ratio)
+
+    def _settled(self, entrant: Entrant, above: Sequence[Entrant]) -> RaceVerdict:
+        word = ORDER[self._ranks[entrant.key][0]].value
+        because = f"{printable(above[0].label)} is larger and fast enough" if above else "another is rated better"
+        return RaceVerdict("settled", f"{word} for certain; {because}")
+
+    def _ratio(self, entrant: Entrant, other: Entrant) -> Estimate | None:
+        """Speed of the entrant over that of the other, under the load where it is furthest behind."""
+        lanes = [lane for lane in self._lanes if lane[1] == self._rules.speed]
+        found = [(d, lane) for lane in lanes if (d := self._difference(entrant, other, lane))]
+        if not found:
+            return None
+        (mean, error, degrees), lane = min(found)
+        half = _one_sided_t(ALPHA / 2, degrees) * error
+        count = len(self._pairs(entrant.key, other.key, lane))
+        return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), count)
+
+
+def _pooled(series: Iterable[Sequence[float]]) -> tuple[float, int] | None:
+    """Pooled standard deviation, floored, and its degrees of freedom; ``None`` without any."""
+    squares, degrees = 0.0, 0
+    for values in series:
+        if len(values) < 2:
+            continue
+        kept = _clipped(values)
+        mean = sum(kept) / len(kept)
+        squares += sum((value - mean) ** 2 for value in kept)
+        degrees += len(kept) - 1
+    return (max(LEAST_SD_LN, math.sqrt(squares / degrees)), degrees) if degrees else None
+
+
+def _clipped(values: Sequence[float]) -> list[float]:
+    """The values with outliers drawn in to three standard deviations as the median absolute deviation sees them."""
+    if len(values) < 3:
+        return list(values)
+    middle = median(values)
+    reach = CLIP_MADS * _SD_OF_MAD * median([abs(value - middle) for value in values])
+    return [min(max(value, middle - reach), middle + reach) for value in values]
+
+
+@lru_cache(maxsize=1024)
+def _one_sided_t(level: float, degrees: int) -> float:
+    return student_t(1 - 2 * level, degrees)
