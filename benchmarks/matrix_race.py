@@ -36,9 +36,9 @@ WEATHER = Weather(drift_ratio=0.05, drift_s=200.0, launch_sd=0.008)
 
 def _shape(kind: int, chance: random.Random) -> list[tuple[str, float, float, str, float]]:
     """Name, billions of weights, bits a weight, quantization and true tok/s of eight configurations."""
-    bandwidth = math_log_uniform(chance, 12e9, 300e9)
+    bandwidth = log_uniform(chance, 12e9, 300e9)
     if kind == 3:
-        size, speed = chance.choice(SIZES_B), math_log_uniform(chance, 6, 90)
+        size, speed = chance.choice(SIZES_B), log_uniform(chance, 6, 90)
         ratios = list(SETTINGS_RATIOS)
         chance.shuffle(ratios)
         return [(f"m{size}", size, 4.9, f"set{place}", speed * ratio) for place, ratio in enumerate(ratios)]
@@ -47,21 +47,22 @@ def _shape(kind: int, chance: random.Random) -> list[tuple[str, float, float, st
     found = []
     for size in models:
         for quantization, bits in quants:
-            speed = bandwidth / (size * 1e9 * bits / 8) * math_log_uniform(chance, 0.85, 1.0)
+            speed = bandwidth / (size * 1e9 * bits / 8) * log_uniform(chance, 0.85, 1.0)
             found.append((f"m{size}", size, bits, quantization, min(speed, 400.0)))
     return found
 
 
-def math_log_uniform(chance: random.Random, low: float, high: float) -> float:
+def log_uniform(chance: random.Random, low: float, high: float) -> float:
     return float(low * (high / low) ** chance.random())
 
 
 def matrix(number: int) -> Plan:
     """The exhaustive plan of one simulated matrix, in the order in which a person's matrix would be measured."""
     chance = random.Random(number)
+    compute = log_uniform(chance, 0.1e12, 5e12)
     cells = []
     for place, (name, size, bits, quantization, speed) in enumerate(_shape(number % 4, chance)):
-        ttft_ms = 20 + 64 * size / 0.05 / 10
+        ttft_ms = 20 + 64 * 2 * size * 1e9 / compute * 1e3
         script = (
             f"{name}?ttft_ms={ttft_ms:.1f}&decode_tok_per_s={speed:.4f}&noise={NOISE}&outliers={OUTLIERS}"
             f"&load_ms={300 + size * bits * 60:.0f}&seed={number * 100 + place}&realtime=0:{quantization}"

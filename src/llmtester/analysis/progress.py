@@ -131,7 +131,9 @@ class Progress:
     def _deciding(self, cell: Cell) -> tuple[str, ...]:
         """The metrics that a cell races with: those that decide its rating and have limits."""
         names = self._lens.headlines.get(cell.profile, ())
-        return () if cell.load.sequential else tuple(name for name in names if name in self._lens.bands)
+        if cell.load.sequential or cell.load.duration_s is not None:
+            return ()
+        return tuple(name for name in names if name in self._lens.bands)
 
     def _judge(self, race: _Race) -> None:
         """Ask for verdicts again if a round was completed, or somebody left, since the last time."""

@@ -32,7 +32,11 @@ TIE_LN = math.log(1.03)
 """Speeds closer than 3 % are called equal, as in ``analysis.advice``."""
 
 ALPHA = 0.05
-"""Chance that a whole race drops anything wrongly."""
+"""Chance that a whole race drops anything wrongly before it had its least number of trials, and chance for one pair
+after that, when all that is at stake is the end of a long look at two nearly equal ones."""
+
+WORD_ALPHA = 0.01
+"""Chance that a word which is called certain is not the right one."""
 
 LAUNCH_SD_LN = 0.01
 """What two starts of the same server differ in, as a standard deviation of ln(speed): 0.5 to 1 % were seen."""
@@ -112,8 +116,9 @@ class _Round:
         ]
         self._launches = place + 1
         looks = max(len(quota) for quota in rules.quotas.values())
-        self._level = ALPHA / (max(1, len(entrants) - 1) * looks)
         self._ends = {load: quota[min(place, len(quota) - 1)] for load, quota in rules.quotas.items()}
+        self._enough = all(end >= rules.least[load] for load, end in self._ends.items())
+        self._level = ALPHA if self._enough else ALPHA / (max(1, len(entrants) - 1) * looks)
         self._logs = {entrant.key: self._until_here(entrant) for entrant in entrants}
         self._lanes = [(load, info.name) for load in rules.quotas for info in rules.metrics]
         self._infos = {info.name: info for info in rules.metrics}
@@ -168,7 +173,7 @@ class _Round:
             return _UNKNOWN
         sd, degrees = spread
         error = math.hypot(sd / math.sqrt(len(values)), LAUNCH_SD_LN / math.sqrt(self._launches))
-        half = _one_sided_t(self._level / 2, degrees) * error
+        half = _one_sided_t(WORD_ALPHA / 2, degrees) * error
         middle = sum(values) / len(values)
         ends = [
             ORDER.index(ratings.rate(math.exp(end), self._infos[lane[1]], self._rules.bands))
@@ -232,7 +237,7 @@ class _Round:
         return _pooled(self._pairs(key, first, lane) for key in self._logs if key != first)
 
     def _won(self, entrant: Entrant, contenders: Sequence[Entrant]) -> RaceVerdict | None:
-        if any(self._ends[load] < self._rules.least[load] for load, _ in entrant.logs):
+        if not self._enough:
             return None
         best, worst = self._ranks[entrant.key]
         if best != worst:
