@@ -84,7 +84,7 @@ class Contender:
     @property
     def bits(self) -> float:
         """Bits a weight, 0 where neither the file nor its size tells."""
-        return _bits(self.model)
+        return bits_of(self.model)
 
     @property
     def judged(self) -> bool:
@@ -152,13 +152,14 @@ def contenders(
                 tuple(cell for cell in cells if cell.target in keys),
                 said,
                 max(one.model.size_bytes for one in targets if one.model.name == group[0].model.name),
-                _bits(reference) if reference else EXCELLENT_BITS,
+                bits_of(reference) if reference else EXCELLENT_BITS,
             )
         )
     return found
 
 
-def _bits(model: ModelRef) -> float:
+def bits_of(model: ModelRef) -> float:
+    """Bits a weight, 0 where neither the file nor its size tells."""
     if model.bits_per_weight is not None:
         return model.bits_per_weight
     return 8.0 * model.size_bytes / model.parameters_count if model.parameters_count else 0.0

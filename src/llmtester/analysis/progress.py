@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llmtester.analysis import racing, summary
+from llmtester.analysis.advice_rules import DOUBTFUL_BITS, FORGIVING_PARAMETERS_COUNT
+from llmtester.analysis.contenders import bits_of
 from llmtester.analysis.lens import Lens
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.quality import assess
@@ -19,7 +21,7 @@ from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate, RaceVerdict
 from llmtester.domain.records import Absent
 from llmtester.domain.text import counted
-from llmtester.domain.work import Cell, ModelRef
+from llmtester.domain.work import Cell
 
 SPEED = "decode_tok_per_s"
 """Decides among equals where a profile measures it, else the first of its deciding metrics does."""
@@ -167,6 +169,7 @@ class Progress:
             bands=self._lens.bands,
             quotas={name: racing.quotas(visit, load.max_trials) for name, load in loads.items()},
             least={name: load.min_trials for name, load in loads.items()},
+            bits_decide=all(cell.profile != assess.PROFILE for cell in self._state.plan.cells),
         )
         return racing.judge([_entrant(group, names, self._rounds_done(group)) for group in running.values()], rules)
 
@@ -198,18 +201,13 @@ class _Race:
     verdicts: dict[str, RaceVerdict] = field(default_factory=dict)
 
 
-def capability(model: ModelRef) -> tuple[float, float]:
-    """What the files say of how well a model answers: more parameters first, then more bits a weight.
-
-    Where a file does not say its parameters, its size stands for them.
-    """
-    return (float(model.parameters_count or model.size_bytes), round(model.bits_per_weight or 0.0, 1))
-
-
 def _entrant(cells: Sequence[CellState], names: Sequence[str], rounds_count: int) -> Entrant:
-    target = cells[0].cell.target
+    target, model = cells[0].cell.target, cells[0].cell.target.model
+    parameters = float(model.parameters_count or model.size_bytes)
+    bits = round(bits_of(model), 1)
     logs = {(cell.cell.load.name, name): _logs(cell, name) for cell in cells for name in names}
-    return Entrant(target.key, target.model.label, capability(target.model), logs, rounds_count)
+    doubtful = 0 < bits < DOUBTFUL_BITS and parameters < FORGIVING_PARAMETERS_COUNT
+    return Entrant(target.key, model.label, parameters, bits, doubtful, logs, rounds_count)
 
 
 def _logs(cell: CellState, name: str) -> list[float | None]:

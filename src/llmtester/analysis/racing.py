@@ -1,13 +1,13 @@
 """Which configurations need no further trial, because the decision no longer depends on them. Pure.
 
-The decision is the one of ``analysis.advice``: of what is fast enough the most capable wins, and among equals the
-fastest. So being slow is no reason to be dropped: a slower but larger model may be the better advice. An entrant is
+The decision is the one of ``analysis.advice`` for a chat: of what is fast enough the most capable wins, and among
+equals the fastest. So being slow is no reason to be dropped: a slower but larger model may be the better advice. One is
 
 - ``dropped`` when another of at least its capability is reliably faster under every load and not worse rated,
 - ``settled`` when it cannot win any more (too slow for sure while another is not, or a more capable one is fast enough
   for sure) and no further trial can change its word: the interval of every deciding metric lies within one band,
 - a ``tie`` when it can still win, was measured often enough, and every rival of equal capability is within 3 %,
-- ``leads`` when it can still win, was measured often enough, and has no rival left.
+- ``ready`` when it can still win, was measured often enough, its word is certain and no rival is left.
 
 Verdicts fall only after whole rounds, from the trials of those rounds, so that they are the same whenever and in
 whichever process they are asked for. Differences are taken between trials of the same number (what one prompt costs
@@ -23,13 +23,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmtester.analysis import ratings
+from llmtester.analysis.advice_ranking import LEVELS_GOOD_ENOUGH
+from llmtester.analysis.advice_rules import TIE_RATIO
 from llmtester.analysis.ratings import ORDER, Bands
 from llmtester.analysis.stats import median, student_t
 from llmtester.analysis.summary import Estimate, MetricInfo, RaceVerdict, Rating
 from llmtester.domain.text import printable
 
-TIE_LN = math.log(1.03)
-"""Speeds closer than 3 % are called equal, as in ``analysis.advice``."""
+TIE_LN = math.log1p(TIE_RATIO)
 
 ALPHA = 0.05
 """Chance that a whole race drops anything wrongly before it had its least number of trials, and chance for one pair
@@ -46,7 +47,7 @@ LEAST_SD_LN = 0.003
 
 CLIP_MADS = 3.0
 _SD_OF_MAD = 1.4826
-_GOOD = ORDER.index(Rating.GOOD)
+_GOOD, _ACCEPTABLE = ORDER.index(Rating.GOOD), ORDER.index(Rating.ACCEPTABLE)
 _UNKNOWN = (0, ORDER.index(Rating.FAILED))
 
 Lane = tuple[str, str]
@@ -58,12 +59,15 @@ class Entrant:
     """One target in the race of one profile.
 
     ``logs`` maps a lane to the natural logarithms of its trials by trial number, ``None`` where a trial has no value.
-    ``rounds_count`` is how many rounds it has finished under every load.
+    ``rounds_count`` is how many rounds it has finished under every load. ``doubtful``: it has so few bits that its
+    answers are probably damaged, so that it stands below everything that is acceptable.
     """
 
     key: str
     label: str
-    capability: tuple[float, float]
+    parameters_count: float
+    bits_per_weight: float
+    doubtful: bool
     logs: Mapping[Lane, Sequence[float | None]]
     rounds_count: int
 
@@ -72,6 +76,7 @@ class Entrant:
 class Rules:
     """What is raced for: the deciding ``metrics`` with their ``bands``, and ``speed``, the one that decides among
     equals. ``quotas`` maps a load to the trials that each round ends with, ``least`` to the fewest that a winner needs.
+    ``bits_decide``: nobody measures the answers, so more bits count as more capable.
     """
 
     metrics: tuple[MetricInfo, ...]
@@ -79,6 +84,7 @@ class Rules:
     bands: Bands
     quotas: Mapping[str, tuple[int, ...]]
     least: Mapping[str, int]
+    bits_decide: bool = True
 
 
 def quotas(visit_trials: int, max_trials: int) -> tuple[int, ...]:
@@ -125,11 +131,11 @@ class _Round:
         self._own = {lane: self._own_spread(lane) for lane in self._lanes}
         self._paired = {lane: self._paired_spread(lane) for lane in self._lanes}
         self._ranks = {entrant.key: self._rank_range(entrant.key) for entrant in self._standing}
+        self._level_sure = min(_level(self._ranks[one.key][1], one) for one in self._standing)
+        self._level_possible = min(_level(self._ranks[one.key][0], one) for one in self._standing)
 
     def verdicts(self) -> dict[str, RaceVerdict]:
         """Verdicts that fall at the end of this round."""
-        best_sure = max(_GOOD, min(worst for _, worst in self._ranks.values()))
-        best_possible = max(_GOOD, min(best for best, _ in self._ranks.values()))
         found: dict[str, RaceVerdict] = {}
         contenders = []
         for entrant in self._alive:
@@ -138,12 +144,8 @@ class _Round:
                 found[entrant.key] = self._dropped(entrant, faster)
                 continue
             best, worst = self._ranks[entrant.key]
-            above = [
-                other
-                for other in self._standing
-                if other.capability > entrant.capability and self._ranks[other.key][1] <= best_possible
-            ]
-            if best <= best_sure and not above:
+            above = self._above(entrant)
+            if _level(best, entrant) <= self._level_sure and not above:
                 contenders.append(entrant)
             elif best == worst:
                 found[entrant.key] = self._settled(entrant, above)
@@ -152,6 +154,21 @@ class _Round:
             if verdict:
                 found[entrant.key] = verdict
         return found
+
+    def _above(self, entrant: Entrant) -> list[Entrant]:
+        """Those that are more capable and stand, for sure, on the best level that anybody can reach."""
+        if self._level_possible >= LEVELS_GOOD_ENOUGH:
+            return []  # nothing is good enough, and then what comes closest is a question of speed
+        return [
+            other
+            for other in self._standing
+            if self._capability(other) > self._capability(entrant)
+            and _level(self._ranks[other.key][1], other) <= self._level_possible
+        ]
+
+    def _capability(self, entrant: Entrant) -> tuple[float, ...]:
+        bits = (entrant.bits_per_weight,) if self._rules.bits_decide else ()
+        return (entrant.parameters_count, *bits)
 
     def _until_here(self, entrant: Entrant) -> dict[Lane, list[float | None]]:
         return {lane: list(logs[: self._ends[lane[0]]]) for lane, logs in entrant.logs.items()}
@@ -186,9 +203,18 @@ class _Round:
         found = [
             other
             for other in self._standing
-            if other is not entrant and other.capability >= entrant.capability and self._beats(other, entrant)
+            if other is not entrant and self._is_as_capable(other, entrant) and self._beats(other, entrant)
         ]
         return min(found, key=lambda other: self._gap(entrant, other) or 0.0) if found else None
+
+    def _is_as_capable(self, other: Entrant, entrant: Entrant) -> bool:
+        if other.doubtful and not entrant.doubtful:
+            return False
+        if self._rules.bits_decide:
+            return self._capability(other) >= self._capability(entrant)
+        return (
+            other.parameters_count >= entrant.parameters_count and other.bits_per_weight >= entrant.bits_per_weight
+        )
 
     def _beats(self, other: Entrant, entrant: Entrant) -> bool:
         shared = [lane for lane in self._lanes if lane in entrant.logs and lane in other.logs]
@@ -242,12 +268,14 @@ class _Round:
         best, worst = self._ranks[entrant.key]
         if best != worst:
             return None
-        rivals = [one for one in contenders if one is not entrant and one.capability == entrant.capability]
+        alike = self._capability(entrant)
+        close = self._level_possible >= LEVELS_GOOD_ENOUGH
+        rivals = [one for one in contenders if one is not entrant and (close or self._capability(one) == alike)]
         gaps = [self._gap(entrant, rival) for rival in rivals]
         if any(gap is None or abs(gap) > TIE_LN for gap in gaps):
             return None
         if not rivals:
-            return RaceVerdict("leads", "it is the one to beat, and its word is certain")
+            return RaceVerdict("ready", "it may be the choice, and its word is certain")
         nearest = min(rivals, key=lambda rival: abs(self._gap(entrant, rival) or 0.0))
         said = f"as fast as {printable(nearest.label)}, within 3 %"
         return RaceVerdict("tie", said, nearest.key, self._ratio(entrant, nearest))
@@ -274,6 +302,13 @@ class _Round:
         half = _one_sided_t(ALPHA / 2, degrees) * error
         count = len(self._pairs(entrant.key, other.key, lane))
         return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), count)
+
+
+def _level(rank: int, entrant: Entrant) -> int:
+    """The level on which a word puts it, as ``analysis.advice_ranking`` has them."""
+    if rank > _ACCEPTABLE:
+        return LEVELS_GOOD_ENOUGH + entrant.doubtful
+    return 2 if entrant.doubtful else int(rank > _GOOD)
 
 
 def _pooled(series: Iterable[Sequence[float]]) -> tuple[float, int] | None:

@@ -71,7 +71,7 @@ class RaceVerdict:
     holds model names made safe.
     """
 
-    word: Literal["dropped", "settled", "tie", "leads"]
+    word: Literal["dropped", "settled", "tie", "ready"]
     because: str
     against: str | None = None
     ratio: Estimate | None = None
