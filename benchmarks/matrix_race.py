@@ -18,14 +18,23 @@ from tests.worlds import LENS, Weather, World
 from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import Estimate, Summary
 from llmtester.domain.events import TrialEnded
-from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Target
+from llmtester.domain.work import Cell, Load, Plan, ServerSettings, Target
 from llmtester.engines.fake import FakeEngine
 
 MATRICES = 300
 SAME_LIMIT, TRIALS_LIMIT = 0.98, 0.35
 CELL = Load("short", prompt_tok=64, output_tok=24, min_trials=5, max_trials=10)
 VISIT_TRIALS = 2
-QUANTS = (("Q2_K", 3.0), ("Q3_K_M", 3.9), ("Q4_0", 4.5), ("Q4_K_M", 4.9), ("Q5_K_M", 5.7), ("Q6_K", 6.6), ("Q8_0", 8.5), ("F16", 16.0))
+QUANTS = (
+    ("Q2_K", 3.0),
+    ("Q3_K_M", 3.9),
+    ("Q4_0", 4.5),
+    ("Q4_K_M", 4.9),
+    ("Q5_K_M", 5.7),
+    ("Q6_K", 6.6),
+    ("Q8_0", 8.5),
+    ("F16", 16.0),
+)
 SIZES_B = (0.5, 1.5, 3.0, 8.0)
 SETTINGS_RATIOS = (1.0, 0.985, 0.95, 0.92, 0.85, 0.75, 0.6, 0.45)
 """True speeds of the settings of one file, as in facts/measuring.md, section 3."""
@@ -68,7 +77,9 @@ def matrix(number: int) -> Plan:
             f"&load_ms={300 + size * bits * 60:.0f}&seed={number * 100 + place}&realtime=0:{quantization}"
         )
         (ref,) = FakeEngine().catalogue([script])
-        ref = replace(ref, parameters_count=int(size * 1e9), bits_per_weight=bits, size_bytes=int(size * bits / 8 * 1e9))
+        ref = replace(
+            ref, parameters_count=int(size * 1e9), bits_per_weight=bits, size_bytes=int(size * bits / 8 * 1e9)
+        )
         cells.append(Cell(Target("fake", ref, ServerSettings()), "interactive", CELL))
     cells.sort(key=lambda cell: (abs((cell.target.model.bits_per_weight or 0) - 4.9), cell.target.model.size_bytes))
     return Plan(tuple(cells), seed=number)
@@ -124,7 +135,13 @@ def simulate(numbers: Sequence[int], visit_trials: int = VISIT_TRIALS) -> list[d
         same = agree(raced, full)
         winners = (raced.advice[0].winner, full.advice[0].winner)
         found.append(
-            {"kind": number % 4, "same": same, "same_winner": winners[0] == winners[1], "trials_ratio": trials / full_trials, "time_ratio": raced_s / full_s}
+            {
+                "kind": number % 4,
+                "same": same,
+                "same_winner": winners[0] == winners[1],
+                "trials_ratio": trials / full_trials,
+                "time_ratio": raced_s / full_s,
+            }
         )
     return found
 
@@ -136,11 +153,12 @@ def run() -> dict[str, object]:
     trials_ratio = statistics.mean(one["trials_ratio"] for one in found)
     return {
         "name": "matrix_race",
-        "promise": f"same winner or a declared tie in {SAME_LIMIT:.0%} of {MATRICES} matrices, {TRIALS_LIMIT:.0%} of the trials",
+        "promise": f"same advice in {SAME_LIMIT:.0%} of {MATRICES} matrices for {TRIALS_LIMIT:.0%} of the trials",
         "measured": trials_ratio,
         "limit": TRIALS_LIMIT,
         "passed": same_ratio >= SAME_LIMIT and trials_ratio <= TRIALS_LIMIT,
         "same_ratio": same_ratio,
+        "same_winner_ratio": statistics.mean(one["same_winner"] for one in found),
         "time_ratio": statistics.mean(one["time_ratio"] for one in found),
         "kinds": {
             name: {

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from llmtester.analysis.lens import Lens
 from llmtester.analysis.ratings import BANDS
 from llmtester.analysis.state import RunState
-from llmtester.analysis.lens import Lens
 from llmtester.domain.events import Emit, Event, RunEnded, RunResumed, RunStarted
 from llmtester.domain.ports import Bench, CountTokens, EngineOptions, OnArrival, Profile, Session
 from llmtester.domain.records import (

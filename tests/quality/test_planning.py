@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtester.analysis.costs import Hardware
 from llmtester.analysis.lens import Lens
 from llmtester.analysis.summarise import summarise
 from llmtester.domain.errors import NotMeasurable
@@ -16,7 +17,6 @@ from llmtester.domain.work import Load, Message, ModelRef, Plan, Request, Server
 from llmtester.profiles.base import BaseProfile
 from llmtester.profiles.interactive import InteractiveProfile
 from llmtester.runner import planner
-from llmtester.runner.forecast import Hardware
 from tests.worlds import World, model
 
 BITS = {"Q2_K": 3.0, "Q4_K_M": 4.9, "Q8_0": 8.5, "F16": 16.0}

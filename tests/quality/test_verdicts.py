@@ -7,11 +7,12 @@ from functools import cache
 
 import pytest
 
+from llmtester.analysis.costs import Hardware
+from llmtester.analysis.lens import Lens
 from llmtester.analysis.quality import stability, tasks
 from llmtester.analysis.quality.bands import QualityBands, judge_tasks
 from llmtester.analysis.quality.statistics import holm
 from llmtester.analysis.ratings import BANDS
-from llmtester.analysis.lens import Lens
 from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import Fidelity, QualitySummary, Rating, Stability, Summary, Tasks
 from llmtester.domain.records import Sample
@@ -23,7 +24,6 @@ from llmtester.profiles.quality import scoring
 from llmtester.profiles.quality.profile import QualityOptions, QualityProfile
 from llmtester.profiles.quality.question_set import standard
 from llmtester.runner import planner
-from llmtester.runner.forecast import Hardware
 from tests.worlds import World, sample
 
 LENS = Lens({"interactive": InteractiveProfile.headline, "quality": ()}, BANDS)

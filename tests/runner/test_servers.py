@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtester.analysis.costs import Hardware
 from llmtester.domain.ports import Bench
 from llmtester.domain.work import Load, ModelRef, Plan, Request, ServerSettings
 from llmtester.profiles.base import BaseProfile
 from llmtester.profiles.interactive import InteractiveProfile
 from llmtester.runner import planner, servers
-from llmtester.runner.forecast import Hardware
 from tests.worlds import model
 
 SERVER = ServerSettings()

@@ -16,7 +16,7 @@ from llmtester.analysis.contenders import bits_of
 from llmtester.analysis.lens import Lens
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.quality import assess
-from llmtester.analysis.racing import Entrant, Lane, Rules
+from llmtester.analysis.racing import Entrant, Rules
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate, RaceVerdict
 from llmtester.domain.records import Absent

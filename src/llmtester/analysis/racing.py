@@ -113,7 +113,9 @@ def judge(entrants: Sequence[Entrant], rules: Rules) -> dict[str, RaceVerdict]:
 class _Round:
     """What the trials up to the end of one round say."""
 
-    def __init__(self, entrants: Sequence[Entrant], rules: Rules, place: int, before: Mapping[str, RaceVerdict]) -> None:
+    def __init__(
+        self, entrants: Sequence[Entrant], rules: Rules, place: int, before: Mapping[str, RaceVerdict]
+    ) -> None:
         self._rules = rules
         self._before = before
         self._alive = [entrant for entrant in entrants if entrant.key not in before]
@@ -212,9 +214,7 @@ class _Round:
             return False
         if self._rules.bits_decide:
             return self._capability(other) >= self._capability(entrant)
-        return (
-            other.parameters_count >= entrant.parameters_count and other.bits_per_weight >= entrant.bits_per_weight
-        )
+        return other.parameters_count >= entrant.parameters_count and other.bits_per_weight >= entrant.bits_per_weight
 
     def _beats(self, other: Entrant, entrant: Entrant) -> bool:
         shared = [lane for lane in self._lanes if lane in entrant.logs and lane in other.logs]
@@ -284,7 +284,9 @@ class _Round:
         ratio = self._ratio(entrant, faster)
         said = f"dropped: slower than {printable(faster.label)}"
         if ratio and ratio.low is not None and ratio.high is not None:
-            said += f" by {1 - ratio.value:.0%} ({max(0.0, 1 - ratio.high):.0%} to {1 - ratio.low:.0%})".replace("%", " %")
+            said += f" by {1 - ratio.value:.0%} ({max(0.0, 1 - ratio.high):.0%} to {1 - ratio.low:.0%})".replace(
+                "%", " %"
+            )
         return RaceVerdict("dropped", said, faster.key, ratio)
 
     def _settled(self, entrant: Entrant, above: Sequence[Entrant]) -> RaceVerdict:

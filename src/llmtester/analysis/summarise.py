@@ -29,6 +29,7 @@ from llmtester.analysis.summary import (
 from llmtester.domain.records import Absent
 from llmtester.domain.work import Target
 
+
 def summarise(state: RunState, lens: Lens) -> Summary:
     """Everything that a report says. Raises ``ValueError`` for a state that no run was started in."""
     if state.machine is None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path, user_state_path
 
 from llmtester import plugins
+from llmtester.analysis.costs import Hardware
 from llmtester.api import references
 from llmtester.domain.errors import EnvironmentNotReady, NothingToDo
 from llmtester.domain.ports import Engine, Profile
 from llmtester.domain.records import Absent, Available, Machine, Missing
 from llmtester.domain.work import ModelRef, Plan, ServerSettings
 from llmtester.runner import planner, selection
-from llmtester.runner.forecast import Hardware
 from llmtester.runner.servers import NeedBytes
 from llmtester.settings import Loaded, Settings
 
@@ -43,9 +43,11 @@ def plan(loaded: Loaded) -> Plan:
         hardware=Hardware(
             cores_count=min(machine.physical_cores, machine.cpu_limit_cores),
             memory_bytes=min(machine.memory_bytes, machine.memory_limit_bytes),
+            bandwidth_bytes_per_s=machine.memory_bandwidth_bytes_per_s,
         ),
         notes=(*chosen.notes, *unused),
         packs=[pack.target for pack in packs],
+        exhaustive=settings.run.exhaustive,
     )
     return planner.plan(wanted, _memory_need(settings, engine))
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from llmtester import plugins
 from llmtester.analysis import compare as side_by_side
 from llmtester.analysis.compare import Comparison
+from llmtester.analysis.lens import Lens
 from llmtester.analysis.ratings import BANDS, Bands
 from llmtester.analysis.state import RunState
-from llmtester.analysis.lens import Lens
 from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import Summary
 from llmtester.domain.errors import EnvironmentNotReady, LlmtesterError, NothingToDo

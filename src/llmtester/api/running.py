@@ -11,6 +11,7 @@ from typing import Protocol
 from platformdirs import user_state_path
 
 from llmtester import __version__, plugins
+from llmtester.analysis.ratings import BANDS
 from llmtester.analysis.state import RunState
 from llmtester.analysis.summary import Summary
 from llmtester.api import logbook
@@ -160,6 +161,7 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
         clock=SystemClock(),
         sensors=SystemSensors(canary),
         quiet=measured_window,
+        bands={**BANDS, **bench.settings.ratings},
     )
     runner = MatrixRunner(state, emit, workbench)
 

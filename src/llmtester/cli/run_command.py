@@ -27,6 +27,7 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     quants: Annotated[str | None, typer.Option(help="Quantizations, such as Q4_K_M,Q8_0.", metavar="A,B")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Q4_K_M and Q5_K_M only, fewer trials.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Everything, with the stress profile.")] = False,
+    exhaustive: Annotated[bool, typer.Option("--exhaustive", help="Drop nothing early: every trial of all.")] = False,
     skip_quality: Annotated[bool, typer.Option("--skip-quality", help="Leave the quality profile out.")] = False,
     skip_stress: Annotated[bool, typer.Option("--skip-stress", help="Leave the stress profile out.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the latest run, or with RUN.")] = False,
@@ -58,6 +59,7 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
         "models.include": listed(models),
         "models.quants": listed(quants),
         "run.quick": quick or None,
+        "run.exhaustive": exhaustive or None,
         "engine.name": engine,
         **assignments(assign or []),
     }

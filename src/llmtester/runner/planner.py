@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from llmtester.analysis import costs
+from llmtester.analysis.costs import Hardware
 from llmtester.domain.errors import NothingToDo
 from llmtester.domain.ports import Profile
 from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Skip, Target
-from llmtester.runner import forecast, servers
-from llmtester.runner.forecast import Hardware
+from llmtester.runner import servers
 from llmtester.runner.servers import NeedBytes
 
 
@@ -18,7 +19,7 @@ class Wanted:
     """What a run is asked for, resolved: which engine, models in order, profiles in order, settings, seed.
 
     ``packs`` are references that were measured elsewhere; one is used where it keeps more of the original weights than
-    every file of its model here.
+    every file of its model here. ``exhaustive`` measures every cell to its own end instead of racing.
     """
 
     engine: str
@@ -29,6 +30,7 @@ class Wanted:
     hardware: Hardware
     notes: tuple[str, ...] = ()
     packs: Sequence[Target] = ()
+    exhaustive: bool = False
 
 
 def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
@@ -71,13 +73,15 @@ def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
     started = dict.fromkeys([*(cell.target for cell in cells), *(skip.cell.target for skip in skips)])
     own = [target for target in started if target not in wanted.packs]
     needs = {target.key: need_bytes(target.model, target.settings) for target in own}
+    visit_trials = None if wanted.exhaustive else costs.visit_trials(cells, wanted.hardware)
     return Plan(
         cells=tuple(cells),
         skips=tuple(skips),
         notes=wanted.notes,
         seed=wanted.seed,
-        expected_s=forecast.expected_s(cells, wanted.hardware),
+        expected_s=costs.expected_s(cells, wanted.hardware, visit_trials),
         memory_need_bytes={key: need for key, need in needs.items() if need is not None},
+        visit_trials=visit_trials,
     )
 
 

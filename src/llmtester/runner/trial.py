@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
+from llmtester.analysis.costs import WARMUP_OUTPUT_TOK
 from llmtester.domain.errors import LlmtesterError, RequestFailed, RequestFailure
 from llmtester.domain.events import Emit, SampleTaken, TrialEnded, TrialStarted
 from llmtester.domain.ports import Bench, Clock, Profile, Session
@@ -46,6 +47,8 @@ class Trial:
         drawn_as = number + WARMUP_PROMPTS_FROM if warmup else number
         load = self.cell.load
         requests = await self.profile.requests(load, drawn_as, self.seed, self.bench)
+        if warmup:
+            requests = [_shortened(request) for request in requests]
         self.emit(TrialStarted(self.clock.now_ns(), self.cell.key, number, warmup))
         with quiet():
             complete = await self._send_all(number, requests, load.concurrency)
@@ -109,6 +112,10 @@ class Trial:
 
     def _arrived(self, at_ns: int) -> None:
         self.arrived_count += 1
+
+
+def _shortened(request: Request) -> Request:
+    return replace(request, max_tok=min(request.max_tok, WARMUP_OUTPUT_TOK)) if request.fixed_length else request
 
 
 def sample_of(request: Request, completion: Completion, profile: Profile) -> Sample:

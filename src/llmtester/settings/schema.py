@@ -199,6 +199,10 @@ class RunSettings(Section):
         default=False,
         description="Fewer trials: a first impression in minutes, with wider intervals.",
     )
+    exhaustive: bool = Field(
+        default=False,
+        description="Measure every cell to its own end instead of dropping what can no longer change the advice.",
+    )
 
 
 class Settings(BaseSettings):

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from llmtester.analysis import findings, ratings
+from llmtester.analysis.lens import Lens
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.progress import CellStatus, Progress
 from llmtester.analysis.ratings import BANDS
 from llmtester.analysis.state import CellState, RunState
-from llmtester.analysis.lens import Lens
 from llmtester.analysis.summary import Estimate, Finding, Rating
 from llmtester.domain.events import (
     CellSkipped,

@@ -1,0 +1,116 @@
+"""What things cost in seconds before anything was measured: a guess, and called one.
+
+Writing a token reads every weight once, so its time is bytes over memory bandwidth. Reading a prompt does two
+operations per weight and token, so its time is operations over compute. Both constants are what one core of an
+ordinary machine reaches; a run is usually within half and double of the answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from llmtester.domain.work import Cell, Load, ModelRef
+
+BANDWIDTH_BYTES_PER_S = 15e9
+"""Effective read bandwidth of ordinary dual-channel memory; 14 GB/s measured on 2 cores of a server."""
+
+OPERATIONS_PER_S_PER_CORE = 40e9
+"""Effective multiply-adds of one core in a quantized matrix product."""
+
+START_S = 1.0
+LOAD_BYTES_PER_S = 1e9
+"""Starting a server: a fixed part, and reading the file at the speed of an ordinary solid-state disk."""
+
+EXPECTED_TRIALS_SHARE = 0.8
+"""Trials that are usually needed between the least and the most that a load allows."""
+
+WARMUP_OUTPUT_TOK = 8
+"""What a warm-up writes: it is about memory, caches and clocks, for which the prompt and a few words are enough."""
+
+MEASURED_SHARE = 0.85
+"""Of the time of a visit that should be spent in requests that count, the rest in starting and warming up."""
+
+FEWEST_VISIT_TRIALS, MOST_VISIT_TRIALS = 2, 5
+"""Two make a spread; more than five in one visit and there is nothing left to decide in the next."""
+
+RACING_VISITS = 1.5
+"""Visits that a configuration needs on average in a race: most are decided after one (benchmarks/matrix_race.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What the machine offers: cores that may be used, memory that programs may use, and how fast it is read, if that
+    was measured."""
+
+    cores_count: float
+    memory_bytes: int
+    bandwidth_bytes_per_s: float | None = None
+
+
+def expected_s(cells: Sequence[Cell], hardware: Hardware, visit_trials: int | None = None) -> float:
+    """Expected duration of all cells in order, server starts and warm-ups included, in seconds."""
+    visits = 1.0 if visit_trials is None else RACING_VISITS
+    total_s = 0.0
+    for target, group in groupby(cells, key=lambda cell: cell.target):
+        total_s += visits * start_s(target.model)
+        for cell in group:
+            total_s += visits * warmup_s(cell, hardware) + expected_trials(cell, visit_trials) * trial_s(cell, hardware)
+    return total_s
+
+
+def expected_trials(cell: Cell, visit_trials: int | None) -> float:
+    """How many measured trials the cell will probably get."""
+    load = cell.load
+    if visit_trials is None or load.sequential or load.duration_s is not None:
+        return load.min_trials + EXPECTED_TRIALS_SHARE * (load.max_trials - load.min_trials)
+    return min(RACING_VISITS * visit_trials, load.max_trials)
+
+
+def start_s(model: ModelRef) -> float:
+    """Seconds from starting a server until it is ready."""
+    return START_S + model.size_bytes / LOAD_BYTES_PER_S
+
+
+def trial_s(cell: Cell, hardware: Hardware) -> float:
+    """Expected duration of one measured trial in seconds."""
+    load = cell.load
+    if load.duration_s is not None:
+        return load.trial_s or load.duration_s
+    return load.requests_per_trial * _request_s(cell, hardware, load.output_tok) / _together(load)
+
+
+def warmup_s(cell: Cell, hardware: Hardware) -> float:
+    """Expected duration of the warm-ups of one server start in seconds."""
+    load = cell.load
+    one_s = load.requests_per_trial * _request_s(cell, hardware, min(load.output_tok, WARMUP_OUTPUT_TOK))
+    return load.warmup_trials * one_s / _together(load)
+
+
+def _together(load: Load) -> float:
+    """Streams side by side share what is read: twice as many are about 1.6 times as fast in all."""
+    return float(load.concurrency**0.7)
+
+
+def weights_count(model: ModelRef) -> float:
+    """Parameters, or what the size of the file says of them."""
+    return float(model.parameters_count or model.size_bytes * 8 / (model.bits_per_weight or 5))
+
+
+def _request_s(cell: Cell, hardware: Hardware, output_tok: int) -> float:
+    model = cell.target.model
+    operations_per_s = OPERATIONS_PER_S_PER_CORE * max(1.0, hardware.cores_count)
+    prefill_s = cell.load.prompt_tok * 2 * weights_count(model) / operations_per_s
+    return prefill_s + output_tok * model.size_bytes / (hardware.bandwidth_bytes_per_s or BANDWIDTH_BYTES_PER_S)
+
+
+def visit_trials(cells: Sequence[Cell], hardware: Hardware) -> int:
+    """How many trials a cell should get in one server start of a race: enough that at least ``MEASURED_SHARE`` of a
+    visit is measuring, because what starts slowly must be visited rarely."""
+    groups = [list(group) for _, group in groupby(cells, key=lambda cell: cell.target)]
+    lost_s = sum(start_s(group[0].target.model) + sum(warmup_s(one, hardware) for one in group) for group in groups)
+    trial_all_s = sum(trial_s(cell, hardware) for cell in cells)
+    wanted = math.ceil(lost_s / max(trial_all_s, 1e-9) * MEASURED_SHARE / (1 - MEASURED_SHARE))
+    return min(max(wanted, FEWEST_VISIT_TRIALS), MOST_VISIT_TRIALS)
