@@ -31,6 +31,7 @@ ENGINES: dict[str, str] = {
 }
 PROFILES: dict[str, str] = {
     "interactive": "llmtester.profiles.interactive:InteractiveProfile",
+    "long_context": "llmtester.profiles.long_context:LongContextProfile",
     "quality": "llmtester.profiles.quality.profile:QualityProfile",
 }
 

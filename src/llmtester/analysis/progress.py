@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from llmtester.analysis import racing, summary
+from llmtester.analysis import racing, summary, usable_context
 from llmtester.analysis.advice_rules import DOUBTFUL_BITS, FORGIVING_PARAMETERS_COUNT
 from llmtester.analysis.contenders import bits_of
 from llmtester.analysis.lens import Lens
@@ -250,7 +250,10 @@ def unbearable(cell: CellState) -> str | None:
     if len(cell.trials) < HOPELESS_TRIALS or cell.cell.profile == assess.PROFILE:
         return None
     ttft, decode = METRICS["ttft_ms"].of_cell(cell), METRICS["decode_tok_per_s"].of_cell(cell)
-    if isinstance(ttft, Estimate) and ttft.value > UNBEARABLE_TTFT_MS:
+    limit_ms = UNBEARABLE_TTFT_MS
+    if cell.cell.profile == usable_context.PROFILE:
+        limit_ms = round(usable_context.LONGEST_WAIT_S * 1e3)
+    if isinstance(ttft, Estimate) and ttft.value > limit_ms:
         return f"{ttft.value / 1e3:.0f} s to the first token"
     if isinstance(decode, Estimate) and decode.value < UNBEARABLE_DECODE_TOK_PER_S:
         return f"{decode.value:.1f} tok/s"

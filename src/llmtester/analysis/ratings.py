@@ -22,11 +22,24 @@ Bands = Mapping[str, tuple[float, float, float]]
 BANDS: Bands = {
     "ttft_ms": (1_000, 3_000, 10_000),
     "decode_tok_per_s": (30, 15, 8),
+    "accuracy_ratio": (0.95, 0.85, 0.7),
 }
+
+PROFILE_BANDS: Mapping[str, Bands] = {
+    # Who hands over a long text waits for it: attention (10 s), a short pause, and the limit of usable context.
+    "long_context": {"ttft_ms": (10_000, 30_000, 120_000)},
+}
+"""Bands of a profile whose use differs from the usual one. Bands of the user's own come before them."""
 
 WORDS = (Rating.EXCELLENT, Rating.GOOD, Rating.ACCEPTABLE)
 ORDER = (*WORDS, Rating.POOR, Rating.FAILED, Rating.NOT_RATED)
 """Best first. ``NOT_RATED`` comes last because nothing may rest on it."""
+
+
+def bands_for(profile: str, bands: Bands = BANDS) -> Bands:
+    """The bands that hold for a profile, given those of the user or the built-in ones."""
+    special = {name: own for name, own in PROFILE_BANDS.get(profile, {}).items() if bands.get(name) == BANDS[name]}
+    return {**bands, **special}
 
 
 def rate(value: float, info: MetricInfo, bands: Bands = BANDS) -> Rating:
@@ -69,7 +82,9 @@ def meaning(metrics: Mapping[str, Measured], prompt_tok: int) -> str:
         return "It gave no answer that could be timed."
     words = round(prompt_tok / TOK_PER_WORD / 10) * 10
     wait = human_duration(ttft.value / 1e3)
-    return f"Given {words} words to read, it answers after {wait} and writes {compared_to_reading(decode.value)}."
+    said = f"Given {words} words to read, it answers after {wait} and writes {compared_to_reading(decode.value)}."
+    right = metrics.get("accuracy_ratio")
+    return f"{said} It answers {right.value:.0%} of the questions right." if isinstance(right, Estimate) else said
 
 
 def compared_to_reading(decode_tok_per_s: float) -> str:

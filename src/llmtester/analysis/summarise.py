@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from llmtester.analysis import findings, ratings
+from llmtester.analysis import findings, ratings, usable_context
 from llmtester.analysis.advice import advise
 from llmtester.analysis.advice_ranking import Evidence
 from llmtester.analysis.lens import Lens
@@ -25,6 +25,7 @@ from llmtester.analysis.summary import (
     Rating,
     Summary,
     TargetSummary,
+    UsableContext,
 )
 from llmtester.domain.records import Absent
 from llmtester.domain.work import Target
@@ -37,7 +38,8 @@ def summarise(state: RunState, lens: Lens) -> Summary:
     quality = assess(state, lens.quality)
     progress = Progress(state, lens)
     cells = tuple(_with_quality(_cell(state, cell, lens, progress), quality) for cell in state.cells.values())
-    targets = tuple(_target(state, target, cells) for target in _targets(state))
+    contexts = usable_context.find(state)
+    targets = tuple(_target(state, target, cells, contexts) for target in _targets(state))
     return Summary(
         run_id=state.run_id,
         outcome=_outcome(state),
@@ -55,6 +57,7 @@ def summarise(state: RunState, lens: Lens) -> Summary:
         metrics=tuple(metric.info for metric in METRICS.values()),
         resumed_count=state.resumed_count,
         quality=quality,
+        usable_context=contexts,
         front=front(targets, cells, quality),
     )
 
@@ -82,7 +85,8 @@ def _cell(state: RunState, cell: CellState, lens: Lens, progress: Progress) -> C
     if cell.trials:
         evidence = findings.Evidence(cell, state.target_of(cell.cell.key), tuple(metrics[name] for name in names))
         doubts = tuple(found for found in findings.find(evidence) if not (status.reason and found.code in PRECISION))
-    rating, because = _rating(status, metrics, names, lens)
+    bands = ratings.bands_for(cell.cell.profile, lens.bands)
+    rating, because = _rating(status, metrics, names, bands)
     severe = next((finding for finding in doubts if finding.severity == "severe"), None)
     if severe:
         rating, because = Rating.NOT_RATED, severe.evidence
@@ -131,20 +135,24 @@ SPEED_FINDINGS = frozenset({"early_end", "cached_prompt", "busy_machine", "clien
 
 
 def _rating(
-    status: CellStatus, metrics: Mapping[str, Measured], names: Sequence[str], lens: Lens
+    status: CellStatus, metrics: Mapping[str, Measured], names: Sequence[str], bands: ratings.Bands
 ) -> tuple[Rating, str]:
     if status.word == "failed":
         return Rating.FAILED, status.reason
     if status.word in {"skipped", "pending"}:
         return Rating.NOT_RATED, status.reason
-    return ratings.rate_cell(metrics, [METRICS[name].info for name in names], lens.bands)
+    return ratings.rate_cell(metrics, [METRICS[name].info for name in names], bands)
 
 
-def _target(state: RunState, target: Target, cells: Sequence[CellSummary]) -> TargetSummary:
+def _target(
+    state: RunState, target: Target, cells: Sequence[CellSummary], contexts: Sequence[UsableContext]
+) -> TargetSummary:
+    """A step of the long context profile says nothing alone: how far a target gets takes the place of its words."""
     known = state.targets[target.key]
     loads_s = [load_ns / 1e9 for load_ns in known.load_ns]
     failure = known.load_failure
-    own = [cell.rating for cell in cells if cell.target == target.key]
+    own = [cell.rating for cell in cells if cell.target == target.key and cell.profile != usable_context.PROFILE]
+    own += [context.rating for context in contexts if context.target == target.key]
     return TargetSummary(
         key=target.key,
         engine=target.engine,

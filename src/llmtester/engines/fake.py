@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import accumulate
+from os.path import commonprefix
 from pathlib import Path
 
 from llmtester.domain.errors import EngineError, EngineFailure, RequestFailed, RequestFailure
@@ -199,6 +200,7 @@ class FakeSession:
     _requests_count: int = field(init=False, default=0)
     _active_count: int = field(init=False, default=0)
     _dead: bool = field(init=False, default=False)
+    _kept: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self._free = asyncio.Semaphore(self.slots)
@@ -228,6 +230,7 @@ class FakeSession:
             self._active_count += 1
             try:
                 answer = self._answer(request, number, prompt_tok)
+                self._kept = _conversation(request, "".join(answer.pieces))
                 begun_ns = self.clock.now_ns()
                 delivery = _Delivery(self.clock, request.timeouts, sent_ns, begun_ns, on_arrival)
                 chunks = await delivery.run(answer, self._broken_at(number, len(answer.pieces)), self._die)
@@ -245,6 +248,13 @@ class FakeSession:
             server=answer.server,
             logprobs=pack(answer.positions),
         )
+
+    def _reused_tok(self, request: Request) -> int:
+        """What the request shares with the conversation before it, if it may use that."""
+        if not request.reuse_cache:
+            return 0
+        shared = commonprefix([_conversation(request), self._kept])  # noqa: RUF071 (texts, not paths)
+        return len(_PIECE.findall(shared))
 
     def _die(self) -> None:
         self._dead = True
@@ -271,7 +281,7 @@ class FakeSession:
         positions = fake_quality.positions(script, request) if request.top_logprobs_count else ()
         text = fake_quality.spelled(positions) if positions else said
         completion_tok, finish = _length(script, request) if text is None else _length_of(text, request)
-        cached_tok = min(script.cached, max(0, prompt_tok - 1))
+        cached_tok = min(max(script.cached, self._reused_tok(request)), max(0, prompt_tok - 1))
         first_s = (
             script.ttft_ms / 1000
             if script.ttft_ms is not None
@@ -301,6 +311,10 @@ class FakeSession:
             server=timings if script.timings else None,
             positions=positions,
         )
+
+
+def _conversation(request: Request, answer: str = "") -> str:
+    return "\n".join([*(message.content for message in request.messages), *([answer] if answer else [])])
 
 
 def _split(text: str) -> list[str]:

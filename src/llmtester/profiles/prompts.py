@@ -7,7 +7,9 @@ prompt to prompt, so that no engine can answer from a cached prefix whatever its
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from math import gcd
 from random import Random
 
@@ -29,13 +31,15 @@ QUESTIONS = (
     "What questions does this text leave open?",
 )
 BREAK = " ..."
+BEFORE_QUESTION = "\n\n"
 FILLERS = ("and", "so", "on", "and", "so", "forth")
 """Words of one token in every tokenizer that knows English. They close a gap that the next whole word overshoots."""
 FILLERS_EARLY = 3
 """A gap this small is closed at once; a wider one only when no whole word fits any more."""
 
 EXACT_BELOW_TOK = 1000
-"""Shorter prompts are made exact; longer ones may be off by one token in a thousand, which saves looks."""
+"""Shorter prompts are made exact; longer ones may lack one token in a thousand, which saves looks. They are never too
+long, because a context may have no room for one token more."""
 
 LOOKS_LIMIT = 16
 PARTS_LIMIT = 8
@@ -73,25 +77,63 @@ async def fresh_prompt(target_tok: int, seed: int, ordinal: int, count_tokens: C
     """One user message of ``target_tok`` tokens, template included.
 
     Equal arguments and tokenizer give equal messages. Exact below ``EXACT_BELOW_TOK`` for tokenizers that know English
-    words or single bytes, within a thousandth above. Where template and heading alone are longer, the shortest prompt.
-    Looks at the count about four times. Raises what ``count_tokens`` raises.
+    words or single bytes; above up to a thousandth shorter, never longer. Where template and heading alone are longer,
+    the shortest prompt. Looks at the count about four times. Raises what ``count_tokens`` raises.
     """
+    document = await fresh_document(target_tok, seed, ordinal, count_tokens)
+    return (document.asking(document.question),)
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A sentence that stands in a document after ``depth_ratio`` of its words, between two of its sentences."""
+
+    depth_ratio: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text that no server has seen, and a question about it; together they have the length that was asked for."""
+
+    text: str
+    question: str
+
+    def asking(self, question: str) -> Message:
+        """The text with a question after it. Whatever the question, the text before it is the same."""
+        return Message("user", f"{self.text}{BEFORE_QUESTION}{question}")
+
+
+async def fresh_document(
+    target_tok: int, seed: int, ordinal: int, count_tokens: CountTokens, planted: Sequence[Planted] = ()
+) -> Document:
+    """A document of ``target_tok`` tokens, template and question included, as ``fresh_prompt`` has it."""
     search = _Search(target_tok, count_tokens)
     random = seeded(mix(seed, ordinal, "text"))
     question = chooser(random)(QUESTIONS)
-    draft = _Draft(heading(seed, ordinal), f"\n\n{question}", _pieces(random))
+    ending = f"{BEFORE_QUESTION}{question}"
+    draft = _Draft(heading(seed, ordinal), ending, _pieces(random), planted)
     await _fit(search, draft)
-    return (Message("user", search.best),)
+    whole = search.best.endswith(ending)
+    return Document(search.best.removesuffix(ending), question) if whole else _Bare(search.best, "")
+
+
+class _Bare(Document):
+    """A text too short to have a question."""
+
+    def asking(self, question: str) -> Message:
+        return Message("user", self.text)
 
 
 class _Draft:
     """A prompt with its first ``count`` words of prose, for any ``count``."""
 
-    def __init__(self, start: str, ending: str, pieces: Iterator[str]) -> None:
+    def __init__(self, start: str, ending: str, pieces: Iterator[str], planted: Sequence[Planted] = ()) -> None:
         self._start = start
         self._ending = ending
         self._source = pieces
         self._pieces: list[str] = []
+        self._planted = sorted(planted, key=lambda one: one.depth_ratio)
 
     def piece(self, index: int) -> str:
         """The word at ``index`` with the white space before it."""
@@ -106,11 +148,24 @@ class _Draft:
         """
         if count > 0:
             self.piece(count - 1)
-            return f"{self._start}:{''.join(self._pieces[:count])}{extra}{BREAK}{self._ending}"
+            return f"{self._start}:{self._prose(count)}{extra}{BREAK}{self._ending}"
         words = self._start.split(" ")
         if count >= 2 - len(words):
             return f"{' '.join(words[: len(words) + count]).rstrip(',')}{extra}:{self._ending}"
         return " ".join(words[: 2 if count > -len(words) else 1]) + extra
+
+    def _prose(self, count: int) -> str:
+        """The first ``count`` words, with what is planted among them."""
+        cuts = [0]
+        for one in self._planted:
+            place = max(cuts[-1], int(one.depth_ratio * count))
+            while place < count and not self._pieces[place - 1].rstrip('"').endswith((".", "?", "!")):
+                place += 1
+            cuts.append(place)
+        cuts.append(count)
+        parts = ["".join(self._pieces[start:end]) for start, end in pairwise(cuts)]
+        sentences = [f" {one.sentence}" for one in self._planted]
+        return parts[0] + "".join(sentence + part for sentence, part in zip(sentences, parts[1:], strict=True))
 
     @property
     def shortest(self) -> int:
@@ -131,13 +186,18 @@ class _Search:
     async def gap(self, text: str) -> int:
         """Tokens that are missing; negative if the text is too long."""
         gap = self.target_tok - await self._count_tokens((Message("user", text),))
-        if self._best_gap is None or abs(gap) < abs(self._best_gap):
+        if self._best_gap is None or _rank(gap) < _rank(self._best_gap):
             self.best, self._best_gap = text, gap
         return gap
 
     @property
     def found(self) -> bool:
-        return self._best_gap is not None and abs(self._best_gap) <= self._tolerance_tok
+        return self._best_gap is not None and 0 <= self._best_gap <= self._tolerance_tok
+
+
+def _rank(gap: int) -> tuple[bool, int]:
+    """Texts that are too long come after all others."""
+    return gap < 0, abs(gap)
 
 
 async def _fit(search: _Search, draft: _Draft) -> None:

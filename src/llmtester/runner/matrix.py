@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from dataclasses import dataclass, field
 
+from llmtester.analysis import usable_context
 from llmtester.analysis.lens import Lens
 from llmtester.analysis.ratings import BANDS, Bands
 from llmtester.analysis.state import RunState
@@ -122,7 +123,7 @@ class MatrixRunner:
             self._trial = None
 
     def _prune(self) -> None:
-        for key, reason in list(skippable(self._state)):
+        for key, reason in dict([*skippable(self._state), *usable_context.hopeless(self._state)]).items():
             self._emit(CellSkipped(self._now_ns(), key, reason))
 
     def _bench_for(self, session: Session, cell: Cell) -> Bench:

@@ -9,10 +9,12 @@ from pydantic import Field, model_validator
 
 from llmtester.analysis.quality.bands import QualityBands
 from llmtester.profiles.interactive import InteractiveOptions
+from llmtester.profiles.long_context import LEAST_ROOM_TOK, SIZES_TOK, LongContextOptions
 from llmtester.profiles.quality.profile import QualityOptions
 from llmtester.settings.section import LONGEST_CONTEXT_TOK, Limits, Number, Section, UserPath, WholeNumber
 
 _INTERACTIVE = InteractiveOptions()
+_LONG_CONTEXT = LongContextOptions()
 _QUALITY = QualityOptions()
 _QUALITY_BANDS = QualityBands()
 
@@ -111,6 +113,42 @@ class InteractiveSettings(ProfileSection):
         )
 
 
+class LongContextSettings(ProfileSection):
+    """One long text at a time."""
+
+    sizes_tok: tuple[WholeNumber, ...] = Field(
+        default=_LONG_CONTEXT.sizes_tok,
+        min_length=1,
+        description="Sizes that are tried, prompt and answer together, up to what model and memory allow.",
+    )
+    output_tok: WholeNumber = Field(
+        default=_LONG_CONTEXT.output_tok,
+        ge=LEAST_ROOM_TOK,
+        le=4096,
+        description="Length of the answer whose speed is measured.",
+    )
+    trials: WholeNumber = Field(
+        default=_LONG_CONTEXT.trials,
+        ge=1,
+        le=100,
+        description="Texts of each size; each brings eight questions.",
+    )
+
+    @model_validator(mode="after")
+    def _sizes_rise(self) -> LongContextSettings:
+        if list(self.sizes_tok) != sorted(set(self.sizes_tok)):
+            raise ValueError("sizes_tok must rise")
+        if not SIZES_TOK[0] <= self.sizes_tok[0] or self.sizes_tok[-1] > LONGEST_CONTEXT_TOK:
+            raise ValueError(f"sizes_tok must lie between {SIZES_TOK[0]} and {LONGEST_CONTEXT_TOK}")
+        if self.output_tok > self.sizes_tok[0] // 4:
+            raise ValueError("output_tok must not exceed a quarter of the smallest size")
+        return self
+
+    def as_options(self) -> LongContextOptions:
+        """The same values as the profile's type."""
+        return LongContextOptions(sizes_tok=self.sizes_tok, output_tok=self.output_tok, trials=self.trials)
+
+
 class QualitySettings(ProfileSection):
     """What a quantization costs. Limits are, in this order, those of excellent, good, acceptable and poor."""
 
@@ -197,6 +235,7 @@ class ProfilesSettings(Section):
     )
     # One row for each profile that has settings, under the profile's own name.
     interactive: InteractiveSettings = Field(default_factory=InteractiveSettings)
+    long_context: LongContextSettings = Field(default_factory=LongContextSettings)
     quality: QualitySettings = Field(default_factory=QualitySettings)
 
     def options_for(self, profile: str) -> Any:
