@@ -53,7 +53,7 @@ def summarise(state: RunState, lens: Lens) -> Summary:
         targets=targets,
         cells=cells,
         findings=tuple(finding for cell in cells for finding in cell.findings),
-        advice=advise(targets, cells, quality, _evidence(state, lens)),
+        advice=advise(targets, cells, quality, _evidence(state, lens, contexts)),
         metrics=tuple(metric.info for metric in METRICS.values()),
         resumed_count=state.resumed_count,
         quality=quality,
@@ -62,9 +62,10 @@ def summarise(state: RunState, lens: Lens) -> Summary:
     )
 
 
-def _evidence(state: RunState, lens: Lens) -> Evidence:
+def _evidence(state: RunState, lens: Lens, contexts: Sequence[UsableContext]) -> Evidence:
     machine = state.machine
-    return Evidence(lens.bands, (machine.memory_limit_bytes or machine.memory_bytes) if machine else 0)
+    memory_bytes = (machine.memory_limit_bytes or machine.memory_bytes) if machine else 0
+    return Evidence(lens.bands, memory_bytes, {context.target: context for context in contexts})
 
 
 def _outcome(state: RunState) -> Literal["finished", "interrupted", "unfinished"]:
