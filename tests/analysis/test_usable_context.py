@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from llmtester.analysis import usable_context
+from llmtester.analysis.costs import Hardware
+from llmtester.analysis.lens import Lens
 from llmtester.analysis.state import CellState, Growth, RunState, Trial
-from llmtester.analysis.summarise import Lens, summarise
+from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import Estimate, Rating, Summary
 from llmtester.domain.records import Absent, Grade, Sample
 from llmtester.domain.work import Cell, Load, ModelRef, ServerSettings, Target
 from llmtester.profiles.long_context import LongContextOptions, LongContextProfile
 from llmtester.runner import planner
-from llmtester.runner.forecast import Hardware
 from tests.worlds import LENS, World, sample
 
 STEPS = (1024, 4096, 8192, 16384, 32768)

@@ -131,9 +131,12 @@ class Progress:
                 self._race_of |= dict.fromkeys((cell.cell.key for cell in race.cells), race)
 
     def _deciding(self, cell: Cell) -> tuple[str, ...]:
-        """The metrics that a cell races with: those that decide its rating and have limits."""
+        """The metrics that a cell races with: those that decide its rating and have limits.
+
+        Nobody races for usable context: how far each target gets is the result.
+        """
         names = self._lens.headlines.get(cell.profile, ())
-        if cell.load.sequential or cell.load.duration_s is not None:
+        if cell.load.sequential or cell.load.duration_s is not None or cell.profile == usable_context.PROFILE:
             return ()
         return tuple(name for name in names if name in self._lens.bands)
 
