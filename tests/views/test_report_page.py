@@ -209,6 +209,11 @@ def test_findings_are_grouped_by_kind_and_the_worst_comes_first() -> None:
     assert [len(group.findings) for group in groups] == [1, 1, 5]
 
 
+def test_answers_keep_their_lines() -> None:
+    """Two answers to one question stand side by side as they were written, line by line."""
+    assert "He gets 7 coins back.\nAnswer: 7\n</pre>" in page_of(summaries.summary)
+
+
 def test_the_head_of_the_table_repeats_on_paper() -> None:
     """Chromium does not paint a button again on the next sheet, so print dissolves the buttons in the head."""
     printed = page_of(summaries.summary).split("@media print", 2)[-1]
