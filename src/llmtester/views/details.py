@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from llmtester.analysis.contenders import Contender
-from llmtester.analysis.ratings import worst
 from llmtester.analysis.serving import redacted
 from llmtester.analysis.summary import CellSummary, Estimate, TargetSummary
 from llmtester.domain.records import Absent
@@ -79,7 +78,7 @@ def _detail(outline: Outline, place: int, one: Contender) -> Detail:
         number=place,
         label=printable(outline.labels[one.key], 100),
         standing=outline.standing(one.key),
-        rating=worst([target.rating for target in one.targets]).value,
+        rating=outline.rating_of(one).value,
         lead=_lead(outline, with_values, one),
         asked=tuple(question_of(cell).label for cell in with_values),
         meanings=tuple(_meanings(cells)),

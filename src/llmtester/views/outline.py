@@ -141,6 +141,12 @@ class Outline:
         order = {question: index for index, question in enumerate(self.questions)}
         return sorted(self.summary.cells, key=lambda cell: (order[question_of(cell)], *self._merit(cell)))
 
+    def rating_of(self, one: Contender) -> Rating:
+        """The word of a model file for the run's main question, else the worst that it got anywhere."""
+        main = self.questions[0].profile if self.questions else ""
+        found = one.rating(main)
+        return found if found is not Rating.NOT_RATED else worst([target.rating for target in one.targets])
+
     @cached_property
     def ranked_contenders(self) -> tuple[Contender, ...]:
         """Model files as lists show them: the winner, what ties with it, then by rating and speed."""
@@ -149,7 +155,7 @@ class Outline:
             place = {"winner": 0, "tie": 1}.get(self.standing(one.key), 2)
             first = next(iter(one.cells), None)
             speed = self.estimate(first, HEADLINE_METRICS[0]) if first else None
-            rank = RATING_RANK[worst([target.rating for target in one.targets])]
+            rank = RATING_RANK[self.rating_of(one)]
             return (place, -rank, -(speed.value if speed else 0.0), self.labels[one.key])
 
         return tuple(sorted(self.contenders, key=merit))

@@ -151,7 +151,7 @@ def _wrapped(text: str, width: int, role: Role, indent: str = "") -> Iterable[Li
 
 
 def _table(outline: Outline, width: int) -> Iterable[Line]:
-    """One row a target: its rating over all loads, its figures under the load that the main advice rests on."""
+    """One row a target: its rating over all loads of the profile, its figures under the load that the main advice rests on."""
     if not outline.questions:
         return
     question = outline.questions[0]
@@ -200,7 +200,8 @@ def _joined(row: Sequence[Span], widths: Sequence[int]) -> Line:
 def _row(outline: Outline, cell: CellSummary, metrics: Sequence[MetricInfo], spread: bool) -> list[Span]:
     mark = {"winner": "★", "tie": "≈"}.get(outline.standing(cell.target), "")
     target = outline.targets.get(cell.target)
-    word = target.rating if target else cell.rating
+    contender = outline.contender_of.get(cell.target)
+    word = outline.rating_of(contender) if contender else cell.rating
     rating = Span(word.value, RATING_ROLES[word])
     label = printable(outline.labels.get(cell.target, cell.target), 120)
     row = [Span(mark, "good"), Span(label), rating]
