@@ -151,7 +151,7 @@ def _wrapped(text: str, width: int, role: Role, indent: str = "") -> Iterable[Li
 
 
 def _table(outline: Outline, width: int) -> Iterable[Line]:
-    """One row a target: its rating over all loads of the profile, its figures under the load that the main advice rests on."""
+    """One row a target: its rating in the profile, its figures under the load that the main advice rests on."""
     if not outline.questions:
         return
     question = outline.questions[0]
