@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,13 +91,19 @@ def sample(
 
 
 class StillSensors:
-    """Sensors of a machine on which nothing else happens."""
+    """Sensors of a machine on which nothing else happens; ``server_bytes`` tells what a fake server takes."""
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: VirtualClock, server_bytes: Callable[[], int | None] = lambda: None) -> None:
         self._clock = clock
+        self._server_bytes = server_bytes
 
     def read(self, server_process_id: int | None) -> Reading:
-        return Reading(self._clock.now_ns(), memory_available_bytes=8 * 10**9, swap_used_bytes=0)
+        return Reading(
+            self._clock.now_ns(),
+            memory_available_bytes=8 * 10**9,
+            swap_used_bytes=0,
+            server_anonymous_bytes=self._server_bytes(),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,7 @@ class World:
             open_target=self.open_target,
             profiles=self.profiles,
             clock=self.clock,
-            sensors=StillSensors(self.clock),
+            sensors=StillSensors(self.clock, lambda: self.engine.memory_bytes),
             quiet=nullcontext,
         )
         return MatrixRunner(state, emit or self.events.append, bench)

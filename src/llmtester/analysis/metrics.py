@@ -17,7 +17,7 @@ from llmtester.analysis import formulas
 from llmtester.analysis.formulas import Parts, Value
 from llmtester.analysis.quality.statistics import wilson
 from llmtester.analysis.state import CellState, Growth, Trial
-from llmtester.analysis.stats import median, median_interval, ratio_interval
+from llmtester.analysis.stats import median, median_interval, outliers, ratio_interval
 from llmtester.analysis.summary import Estimate, Measured, MetricInfo
 from llmtester.domain.records import Absent, Sample
 
@@ -36,7 +36,7 @@ class Metric(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MedianOfTrials:
-    """Median over trials of the median over the samples of a trial, with its distribution-free interval."""
+    """Median over trials of the median over the samples of a trial, with the interval of ``stats.median_interval``."""
 
     info: MetricInfo
     value: Callable[[Sample], Value]
@@ -336,6 +336,17 @@ class MetricsCollector:
     def collect(self) -> dict[str, Measured]:
         """Each metric by name, ``Absent`` with its reason where it could not be computed."""
         return {name: metric.of_cell(self._cell) for name, metric in METRICS.items()}
+
+    def outliers(self) -> dict[str, tuple[int, ...]]:
+        """For each metric that has any, the numbers of the trials whose value does not belong to the rest."""
+        found: dict[str, tuple[int, ...]] = {}
+        for name, metric in METRICS.items():
+            valued = [(trial.number, metric.of_trial(trial.samples)) for trial in self._cell.trials]
+            known = [(number, value) for number, value in valued if not isinstance(value, Absent)]
+            odd = outliers([value for _, value in known])
+            if odd:
+                found[name] = tuple(known[index][0] for index in odd)
+        return found
 
     def per_trial(self) -> dict[str, tuple[float, ...]]:
         """Each metric's value per measured trial, in order; trials without a value are left out."""

@@ -84,11 +84,12 @@ def _cell(state: RunState, cell: CellState, lens: Lens, progress: Progress) -> C
     samples = [sample for trial in cell.trials for sample in trial.samples]
     doubts: tuple[Finding, ...] = ()
     if cell.trials:
-        evidence = findings.Evidence(cell, state.target_of(cell.cell.key), tuple(metrics[name] for name in names))
+        headline = tuple(metrics[name] for name in names)
+        evidence = findings.Evidence(cell, state.target_of(cell.cell.key), headline, names, state.machine)
         doubts = tuple(found for found in findings.find(evidence) if not (status.reason and found.code in PRECISION))
     bands = ratings.bands_for(cell.cell.profile, lens.bands)
     rating, because = _rating(status, metrics, names, bands)
-    severe = next((finding for finding in doubts if finding.severity == "severe"), None)
+    severe = next((finding for finding in doubts if finding.severity == "severe" and finding.touches(*names)), None)
     if severe:
         rating, because = Rating.NOT_RATED, severe.evidence
     return CellSummary(
@@ -108,6 +109,7 @@ def _cell(state: RunState, cell: CellState, lens: Lens, progress: Progress) -> C
         meaning=ratings.meaning(metrics, cell.cell.load.prompt_tok) if cell.trials else status.reason,
         findings=doubts,
         race=progress.verdict(cell),
+        outliers=collector.outliers(),
     )
 
 
@@ -131,8 +133,24 @@ def _with_quality(cell: CellSummary, quality: Sequence[QualitySummary]) -> CellS
     return replace(cell, rating=rating, rating_because=because, meaning=of_target.sentence, findings=findings_kept)
 
 
-SPEED_FINDINGS = frozenset({"early_end", "cached_prompt", "busy_machine", "client_lag", "too_few_trials"})
-"""Doubts about times, which mean nothing for the quality of answers."""
+SPEED_FINDINGS = frozenset(
+    {
+        "early_end",
+        "cached_prompt",
+        "hidden_cache",
+        "busy_machine",
+        "client_lag",
+        "too_few_trials",
+        "cold_first_trial",
+        "slowing_down",
+        "stalls",
+        "degenerate_output",
+        "throttling",
+        "battery",
+        "container_limits",
+    }
+)
+"""Doubts about times, which mean nothing for the quality of answers, and what that profile judges by itself."""
 
 
 def _rating(

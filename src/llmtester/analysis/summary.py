@@ -40,13 +40,21 @@ class Rating(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A doubt about validity: what was seen (``evidence``) and what to do (``remedy``)."""
+    """A doubt about validity: what was seen (``evidence``) and what to do (``remedy``).
+
+    ``metrics`` are those that it touches, beside which it is shown; none means all of them.
+    """
 
     code: str
     severity: Literal["note", "warning", "severe"]
     evidence: str
     remedy: str
     cell: str | None = None
+    metrics: tuple[str, ...] = ()
+
+    def touches(self, *names: str) -> bool:
+        """Whether it casts doubt on one of these metrics."""
+        return not self.metrics or not set(self.metrics).isdisjoint(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ class CellSummary:
 
     ``per_trial`` holds, for metrics that exist per trial, one value a trial in order, for dots and sparklines.
     ``meaning`` is one sentence for a lay person; ``rating_because`` names the metric that decided the rating.
+    ``outliers`` names, for metrics that have any, the numbers of the trials that do not belong to the rest.
     """
 
     key: str
@@ -101,6 +110,7 @@ class CellSummary:
     meaning: str
     findings: tuple[Finding, ...]
     race: RaceVerdict | None = None
+    outliers: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,13 @@ class FakeEngine:
         self.options = options or EngineOptions()
         self._clock = clock
         self._virtual: VirtualClock | None = None
+        self._session: FakeSession | None = None
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """What the fake server takes, its leak included; ``None`` while none is open. For fake sensors only: it is not
+        the memory of this process."""
+        return self._session.memory_bytes if self._session else None
 
     def available(self) -> Available | Missing:
         return Available("scripted", "times are made up; for trying out and testing")
@@ -120,7 +127,12 @@ class FakeEngine:
             failure, why, fix = _LOAD_FAILURES[script.fail.kind]
             what = f"the fake model {printable(target.model.label)} did not start"
             raise EngineError(failure, what, why=why, fix=fix, log_tail=(f"scripted: fail={script.fail.kind}",))
-        yield FakeSession(script, clock, _facts(script, target, clock.now_ns() - started_ns), target.settings.slots)
+        facts = _facts(script, target, clock.now_ns() - started_ns)
+        self._session = FakeSession(script, clock, facts, target.settings.slots)
+        try:
+            yield self._session
+        finally:
+            self._session = None
 
     def _clock_for(self, script: Script) -> Clock:
         if self._clock is not None:
@@ -210,6 +222,11 @@ class FakeSession:
         """Nothing else can reach it."""
         return
 
+    @property
+    def memory_bytes(self) -> int:
+        """The scripted size and what leaked so far."""
+        return round((self.script.size_mb + self.script.leak_mb * self._requests_count) * 1e6)
+
     async def count_tokens(self, messages: Sequence[Message]) -> int:
         """Pieces of up to five letters and single signs, plus what a template would add."""
         if self._dead:
@@ -282,13 +299,16 @@ class FakeSession:
         text = fake_quality.spelled(positions) if positions else said
         completion_tok, finish = _length(script, request) if text is None else _length_of(text, request)
         cached_tok = min(max(script.cached, self._reused_tok(request)), max(0, prompt_tok - 1))
+        unread_tok = min(cached_tok + script.hidden, max(0, prompt_tok - 1))
         first_s = (
             script.ttft_ms / 1000
             if script.ttft_ms is not None
-            else script.overhead_ms / 1000 + (prompt_tok - cached_tok) / script.prefill_tok_per_s
+            else script.overhead_ms / 1000 + (prompt_tok - unread_tok) / script.prefill_tok_per_s
         ) / speed
         decode_s = 1 / (script.decode_tok_per_s * speed * self._active_count ** (script.scaling - 1))
-        gaps_s = (decode_s * math.exp(chance.gauss(0, script.jitter)) for _ in range(completion_tok - 1))
+        gaps_s = [decode_s * math.exp(chance.gauss(0, script.jitter)) for _ in range(completion_tok - 1)]
+        if script.stall_s and number == script.stall_at and gaps_s:
+            gaps_s[len(gaps_s) // 2] += script.stall_s
         token_s = list(accumulate(gaps_s, initial=first_s))
         shown = completion_tok - (finish == "stop" and completion_tok > 1)  # the end token brings no text
         words = _pieces(script, chance, shown) if text is None else _split(text)[:shown]

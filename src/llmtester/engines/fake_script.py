@@ -35,7 +35,9 @@ class Script:
     ``drift_ratio``: share of the speed lost, evenly, over the first ``drift_requests``. ``outliers``: share of
     requests that are slower by exp(|N(0, 0.25)|). ``scaling``: total speed with n streams is n**scaling times that of
     one. ``stop_early``: share of the asked length after which the model stops whatever was asked. ``answer_tok``: where
-    it stops when no fixed length is asked. ``cached``: prompt tokens that it takes from a cache although told not to.
+    it stops when no fixed length is asked. ``cached``: prompt tokens that it takes from a cache although told not to;
+    ``hidden``: the same, and it says nothing of it. ``leak_mb``: memory that it loses with every request. ``stall_s``:
+    one pause in the middle of request ``stall_at`` (from 1, warm-ups count).
     ``realtime=0``: virtual time. ``skill``: share of the questions that every quantization of the name can answer;
     ``flips`` turns that share of a file's answers around, ``corrupt`` spoils that share of them, ``loops`` that share
     of its free texts; ``damage``: standard deviation of the noise on its logits.
@@ -60,6 +62,10 @@ class Script:
     stop_early: float | None = None
     text: str = ""
     cached: int = 0
+    hidden: int = 0
+    leak_mb: float = 0.0
+    stall_s: float = 0.0
+    stall_at: int = 3
     timings: bool = True
     realtime: bool = True
     context_tok: int = 32768
@@ -172,6 +178,10 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "stop_early": _number(0.001, 1),
     "text": unquote_plus,
     "cached": _count(0),
+    "hidden": _count(0),
+    "leak_mb": _number(0),
+    "stall_s": _number(0),
+    "stall_at": _count(1),
     "timings": _flag,
     "realtime": _flag,
     "context_tok": _count(1),

@@ -1,0 +1,190 @@
+"""Checks that look at requests and trials. Each returns what it saw, in words with numbers, or ``None``."""
+
+from __future__ import annotations
+
+from llmtester.analysis.evidence import Evidence
+from llmtester.analysis.formulas import CACHED_RATIO_LIMIT, gaps_ms, is_cached, ttft_ms
+from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.quality import stability
+from llmtester.analysis.stats import MIN_TRIALS_FOR_INTERVAL, first_differs, median
+from llmtester.analysis.summary import Estimate
+from llmtester.analysis.trend import mann_kendall, theil_sen
+from llmtester.domain.records import Absent, Sample
+from llmtester.domain.text import counted, human_duration
+
+READING_OVER_WRITING_LIMIT = 1000.0
+"""Reading a prompt is limited by arithmetic and writing by memory. The fastest accelerators of 2026 read some 300
+tokens in the time in which they write one; three times that is no prompt that was read."""
+
+READING_OVER_WRITING_LIMIT_CPU = 100.0
+"""The same for a processor alone, where the ratio is 3 to 30."""
+
+SUDDEN_RATIO = 3.0
+"""An answer that begins in a third of the typical time: noise makes single answers slower, never so much faster."""
+
+SLOWING_RATIO = 0.04
+SLOWING_P = 0.02
+"""A run that lost this share from start to end, in an order that chance gives this rarely."""
+
+STALL_MS = 1000.0
+STALL_OVER_TYPICAL = 20.0
+"""A pause that a person notices (Nielsen's flow of thought), and not just a slow model."""
+
+FIRST_TRIAL_RATIO = 0.05
+DEGENERATE_RATIO = 0.5
+SHORTEST_TEXT_WORDS = 12
+
+
+def cached_prompt(evidence: Evidence) -> str | None:
+    hit = [sample for sample in evidence.samples if is_cached(sample) and not sample.cache_allowed]
+    if not hit:
+        return None
+    return f"{len(hit)} of {len(evidence.samples)} prompts were partly served from a cache and were left out"
+
+
+def hidden_cache(evidence: Evidence) -> str | None:
+    """Prompts that cannot have been read in the time, although the server reports nothing from a cache."""
+    fresh = [sample for sample in evidence.answered if not is_cached(sample) and not sample.cache_allowed]
+    return _not_counted(fresh) or _too_fast(evidence, fresh) or _suddenly_fast(fresh)
+
+
+def _not_counted(samples: list[Sample]) -> str | None:
+    short = [
+        (sample.server.prompt_tok, sample.prompt_tok)
+        for sample in samples
+        if sample.server is not None
+        and sample.server.prompt_tok is not None
+        and sample.prompt_tok is not None
+        and sample.server.prompt_tok + (sample.cached_tok or 0) < (1 - CACHED_RATIO_LIMIT) * sample.prompt_tok
+    ]
+    if not short:
+        return None
+    evaluated, whole = short[0]
+    return f"the server evaluated {evaluated} of {whole} prompt tokens and reports none from a cache"
+
+
+def _too_fast(evidence: Evidence, samples: list[Sample]) -> str | None:
+    reading = [
+        sample.prompt_tok / waited * 1e3
+        for sample in samples
+        if sample.prompt_tok and not isinstance(waited := ttft_ms(sample), Absent) and waited > 0
+    ]
+    writing = METRICS["decode_tok_per_s"].of_cell(evidence.cell)
+    if not reading or not isinstance(writing, Estimate) or writing.value <= 0:
+        return None
+    facts, machine = evidence.target.facts, evidence.machine
+    local_cpu = facts is not None and facts.process_id is not None and machine is not None and not machine.gpus
+    limit = READING_OVER_WRITING_LIMIT_CPU if local_cpu else READING_OVER_WRITING_LIMIT
+    ratio = median(reading) / writing.value
+    if ratio <= limit:
+        return None
+    return (
+        f"prompts seem to be read at {median(reading):.0f} tok/s, {ratio:.0f} times the writing speed, "
+        "which no machine does, and the server reports nothing from a cache"
+    )
+
+
+def _suddenly_fast(samples: list[Sample]) -> str | None:
+    waits = [waited for sample in samples if not isinstance(waited := ttft_ms(sample), Absent)]
+    if len(waits) < MIN_TRIALS_FOR_INTERVAL:
+        return None
+    typical = median(waits)
+    fast = [waited for waited in waits if waited * SUDDEN_RATIO < typical]
+    if not fast:
+        return None
+    return (
+        f"{len(fast)} of {len(waits)} answers began after {min(fast):.0f} ms instead of {typical:.0f} ms, "
+        "and the server reports nothing from a cache"
+    )
+
+
+def early_end(evidence: Evidence) -> str | None:
+    short = [sample for sample in evidence.answered if sample.finish == "stop"]
+    if not short or not evidence.fixed_length:
+        return None
+    return f"{len(short)} of {len(evidence.samples)} answers ended before the length that was asked for"
+
+
+def failed_requests(evidence: Evidence) -> str | None:
+    failed = [sample for sample in evidence.samples if not sample.ok]
+    if not failed:
+        return None
+    return f"{len(failed)} of {len(evidence.samples)} requests failed, first: {failed[0].failure_detail}"
+
+
+def too_few_trials(evidence: Evidence) -> str | None:
+    load = evidence.cell.cell.load
+    if load.max_trials < MIN_TRIALS_FOR_INTERVAL:
+        return None  # a profile that asks once does not aim at an interval over trials
+    for measured in evidence.headline:
+        if not isinstance(measured, Estimate) or measured.value == 0:
+            continue
+        if measured.trials_count < MIN_TRIALS_FOR_INTERVAL:
+            return f"{counted(measured.trials_count, 'trial')} cannot give an interval"
+        if measured.low is None or measured.high is None:
+            continue  # a kind of metric that has none
+        reached = (measured.high - measured.low) / 2 / abs(measured.value)
+        if reached > load.precision_ratio:
+            trials, wanted = measured.trials_count, load.precision_ratio
+            return f"after {trials} trials the interval is ± {reached:.1%}, wider than ± {wanted:.0%}"
+    return None
+
+
+def cold_first_trial(evidence: Evidence) -> str | None:
+    """Whether the warm-up was too short: the first measured trial is worse than all that follows."""
+    for name in evidence.names:
+        share = first_differs(evidence.badness(name))
+        if share is not None and share > FIRST_TRIAL_RATIO:
+            return f"the first trial was {share:.0%} slower than the others ({_title(name)})"
+    return None
+
+
+def slowing_down(evidence: Evidence) -> str | None:
+    """A trend to the worse over the trials, tested on each deciding metric."""
+    for name in evidence.names:
+        values = evidence.badness(name)
+        line = theil_sen(range(len(values)), values)
+        if line is None or not mann_kendall(values).shows(1, SLOWING_P):
+            continue
+        start, end = line.at(0), line.at(len(values) - 1)
+        if start > 0 and (lost := 1 - start / end) >= SLOWING_RATIO:
+            return f"over {len(values)} trials it became {lost:.0%} slower ({_title(name)})"
+    return None
+
+
+def stalls(evidence: Evidence) -> str | None:
+    gaps = [gap for sample in evidence.answered for gap in gaps_ms(sample)]
+    if not gaps:
+        return None
+    typical = median(gaps)
+    long = [gap for gap in gaps if gap >= max(STALL_MS, STALL_OVER_TYPICAL * typical)]
+    if not long:
+        return None
+    pause = human_duration(max(long) / 1e3)
+    return f"{counted(len(long), 'pause')} of up to {pause} within answers, where {typical:.0f} ms are usual"
+
+
+def degenerate_output(evidence: Evidence) -> str | None:
+    """Answers that say the same again and again, or that are no text."""
+    texts = [sample.text for sample in evidence.answered if len(sample.text.split()) >= SHORTEST_TEXT_WORDS]
+    texts += [sample.text for sample in evidence.answered if stability.garbage(sample.text)]
+    bad = [text for text in texts if stability.loops(text) or stability.garbage(text)]
+    if not texts or len(bad) < DEGENERATE_RATIO * len(texts):
+        return None
+    return f"{len(bad)} of {len(texts)} answers repeat themselves or are no text"
+
+
+def no_template(evidence: Evidence) -> str | None:
+    if evidence.cell.cell.target.model.has_chat_template is False:
+        return "the file holds no chat template, so the server guesses one"
+    return None
+
+
+def estimated_tokens(evidence: Evidence) -> str | None:
+    if any(sample.token_source == "estimate" for sample in evidence.answered):
+        return "the server does not count tokens, so speeds are left out"
+    return None
+
+
+def _title(name: str) -> str:
+    return METRICS[name].info.title.lower()
