@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtester.analysis.stats import median
-from llmtester.analysis.trend import Slope, block_medians, mann_kendall, theil_sen
+from llmtester.analysis.trend import Slope, block_medians, mann_kendall, straight_line, theil_sen
 
 COORDINATES = st.one_of(st.integers(-5, 5).map(float), st.floats(-1e6, 1e6).map(lambda value: round(value, 3)))
 POINTS = st.lists(st.tuples(COORDINATES, COORDINATES), min_size=2, max_size=30)
@@ -136,6 +136,23 @@ def test_a_clear_fall_is_shown() -> None:
     assert falling.shows(-1)
     assert not falling.shows(1)
     assert falling.tau == -1.0
+
+
+def test_a_straight_line_is_found_exactly() -> None:
+    """Points on a line give it without doubt; two points or one place have none."""
+    assert straight_line([0.0, 1.0, 2.0], [1.0, 3.0, 5.0]) == Slope(2.0, 2.0, 2.0, 1.0, 3)
+    assert straight_line([0.0, 1.0], [1.0, 3.0]) is None
+    assert straight_line([1.0] * 3, [1.0, 3.0, 5.0]) is None
+    assert straight_line([], []) is None
+
+
+def test_a_straight_line_has_the_interval_of_the_textbook() -> None:
+    """y = 1, 2, 2, 4: slope 0.9, residuals of 0.7 / 2 over a spread of 5, t(0.95, 2) = 4.303."""
+    found = straight_line([0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 2.0, 4.0])
+    assert found is not None
+    assert found.high is not None
+    assert found.value == pytest.approx(0.9)
+    assert found.high - found.value == pytest.approx(4.3027 * (0.35 / 5) ** 0.5, rel=1e-4)
 
 
 def test_block_medians_shorten_a_series() -> None:

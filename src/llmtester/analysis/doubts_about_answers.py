@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from llmtester.analysis.evidence import Evidence
 from llmtester.analysis.formulas import CACHED_RATIO_LIMIT, gaps_ms, is_cached, ttft_ms
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.quality import stability
 from llmtester.analysis.stats import MIN_TRIALS_FOR_INTERVAL, first_differs, median
 from llmtester.analysis.summary import Estimate
-from llmtester.analysis.trend import mann_kendall, theil_sen
+from llmtester.analysis.trend import straight_line
 from llmtester.domain.records import Absent, Sample
 from llmtester.domain.text import counted, human_duration
 
@@ -23,8 +25,8 @@ SUDDEN_RATIO = 3.0
 """An answer that begins in a third of the typical time: noise makes single answers slower, never so much faster."""
 
 SLOWING_RATIO = 0.04
-SLOWING_P = 0.02
-"""A run that lost this share from start to end, in an order that chance gives this rarely."""
+SLOWING_CONFIDENCE = 0.98
+"""A run that lost this share of its speed from start to end, along a line that is this sure to fall."""
 
 STALL_MS = 1000.0
 STALL_OVER_TYPICAL = 20.0
@@ -143,11 +145,11 @@ def slowing_down(evidence: Evidence) -> str | None:
     """A trend to the worse over the trials, tested on each deciding metric."""
     for name in evidence.names:
         values = evidence.badness(name)
-        line = theil_sen(range(len(values)), values)
-        if line is None or not mann_kendall(values).shows(1, SLOWING_P):
+        line = straight_line(range(len(values)), [math.log(value) for value in values], SLOWING_CONFIDENCE)
+        if line is None or line.low is None or line.low <= 0:
             continue
-        start, end = line.at(0), line.at(len(values) - 1)
-        if start > 0 and (lost := 1 - start / end) >= SLOWING_RATIO:
+        lost = 1 - math.exp(-line.value * (len(values) - 1))
+        if lost >= SLOWING_RATIO:
             return f"over {len(values)} trials it became {lost:.0%} slower ({_title(name)})"
     return None
 

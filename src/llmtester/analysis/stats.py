@@ -16,7 +16,7 @@ SEQUENTIAL_CONFIDENCE = 0.96
 """The level at which an interval is computed so that it holds the truth in 95 % of runs.
 
 Trials end when the interval is narrow, so lucky spreads end early; six looks (5 to 10 trials) cost about one point of
-coverage (docs/decisions/0054, ``benchmarks.statistics_coverage``)."""
+coverage (docs/decisions/0060, ``benchmarks.statistics_coverage``)."""
 
 OUTLIER_LIMITS = ((5, 18.0), (6, 10.0), (7, 11.0), (9, 8.5), (11, 7.0), (15, 6.0), (30, 5.0))
 """Number of values, and how many robust standard deviations from the median one of them must be to count as an

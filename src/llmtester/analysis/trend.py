@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import combinations, pairwise
 from statistics import NormalDist
 
-from llmtester.analysis.stats import median
+from llmtester.analysis.stats import median, student_t
 
 EXACT_COUNT = 40
 """Up to this many values without ties the distribution of Kendall's S is counted out; above it is a normal one."""
@@ -83,6 +83,21 @@ def theil_sen(x: Sequence[float], y: Sequence[float], confidence: float = 0.95) 
         below = max(0, (pairs - spread) // 2 - 1)
         low, high = ranked(below), ranked(pairs - 1 - below)
     return Slope(value, low, high, median([b - value * a for a, b in points]), n)
+
+
+def straight_line(x: Sequence[float], y: Sequence[float], confidence: float = 0.95) -> Slope | None:
+    """The least-squares line with Student's interval of its slope: more power than ``theil_sen`` for a handful of
+    values of which none is wild. ``None`` for fewer than three points or equal x."""
+    n = len(x)
+    mean_x, mean_y = (sum(values) / n if n else 0.0 for values in (x, y))
+    spread = sum((a - mean_x) ** 2 for a in x)
+    if n < 3 or spread == 0:
+        return None
+    value = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / spread
+    intercept = mean_y - value * mean_x
+    rest = sum((b - intercept - value * a) ** 2 for a, b in zip(x, y, strict=True))
+    half = student_t(confidence, n - 2) * math.sqrt(rest / (n - 2) / spread)
+    return Slope(value, value - half, value + half, intercept, n)
 
 
 def mann_kendall(values: Sequence[float]) -> Monotony:
