@@ -28,7 +28,7 @@ BY_SCRIPT = {
     "early_end": "stop_early=0.5",
     "failed_requests": "fail=error_event:3",
     "too_few_trials": "noise=0.5",
-    "slowing_down": "drift_ratio=0.08&drift_requests=6",
+    "slowing_down": "drift_ratio=0.1&drift_requests=5",
     "stalls": "stall_s=3",
     "memory_growth": "leak_mb=1",
     "degenerate_output": "loops=1",

@@ -25,7 +25,7 @@ SUDDEN_RATIO = 3.0
 """An answer that begins in a third of the typical time: noise makes single answers slower, never so much faster."""
 
 SLOWING_RATIO = 0.04
-SLOWING_CONFIDENCE = 0.98
+SLOWING_CONFIDENCE = 0.97
 """A run that lost this share of its speed from start to end, along a line that is this sure to fall."""
 
 STALL_MS = 1000.0
