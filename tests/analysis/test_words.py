@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtester.analysis import advice, ratings
@@ -118,6 +118,7 @@ def test_nothing_rated_is_said() -> None:
     assert (found.winner, found.certainty) == (None, "unknown")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(10, 200), min_size=1, max_size=3), st.integers(1, 7))
 def test_a_worse_model_never_changes_the_winner(speeds: list[int], worse: int) -> None:
     """Adding a model that is smaller and slower than all leaves the advice where it was."""
