@@ -8,7 +8,7 @@ from tests.worlds import LENS, World, fake_plan
 
 
 def script(name: str, quantization: str, speed: float, size_mb: int) -> str:
-    return f"{name}?ttft_ms=20&decode_tok_per_s={speed}&size_mb={size_mb}&realtime=0:{quantization}"
+    return f"{name}?ttft_ms=100&decode_tok_per_s={speed}&size_mb={size_mb}&realtime=0:{quantization}"
 
 
 def test_unbearable_cells_end_after_two_trials() -> None:

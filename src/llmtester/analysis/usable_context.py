@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from llmtester.analysis import ratings
-from llmtester.analysis.findings import SWAP_GROWTH_BYTES
+from llmtester.analysis.doubts_about_machine import SWAP_GROWTH_BYTES
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.ratings import READING_TOK_PER_S, TOK_PER_WORD
 from llmtester.analysis.state import CellState, RunState
