@@ -98,6 +98,7 @@ def run() -> dict[str, object]:
         "promise": f"{CYCLES} start/stop cycles and {KILLS} SIGKILLs leave no process, port, file or note",
         "measured": left,
         "limit": 0,
+        "unit": "left behind",
         "passed": left == 0,
         **cycles,
         "survivors_of_kills": survivors,

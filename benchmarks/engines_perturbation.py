@@ -81,6 +81,7 @@ def run() -> dict[str, object]:
         "promise": f"decode tok/s reported by the server is >= {LIMIT_RATIO} of that for curl",
         "measured": median,
         "limit": LIMIT_RATIO,
+        "unit": "of curl",
         "passed": median >= LIMIT_RATIO,
         "quartiles": statistics.quantiles(ratios, n=4),
     }

@@ -56,6 +56,7 @@ def run() -> dict[str, object]:
         "promise": f">= {LIMIT_PER_S:,.0f} chunks/s on one core, memory flat over {REQUESTS * CHUNKS:,} chunks",
         "measured": rate,
         "limit": LIMIT_PER_S,
+        "unit": "chunks/s",
         "passed": rate >= LIMIT_PER_S and growth_bytes <= GROWTH_LIMIT_BYTES,
         "cpu_us_per_chunk": cpu_s / (REQUESTS * CHUNKS) * 1e6,
         "memory_growth_bytes": growth_bytes,

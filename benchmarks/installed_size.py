@@ -24,8 +24,9 @@ def run() -> dict[str, object]:
     return {
         "name": "installed_size",
         "promise": "the base set takes less than 300 MB",
-        "measured": f"{installed_bytes / 1e6:.0f} MB",
-        "limit": f"{LIMIT_BYTES / 1e6:.0f} MB",
+        "measured": installed_bytes / 1e6,
+        "limit": LIMIT_BYTES / 1e6,
+        "unit": "MB",
         "passed": installed_bytes < LIMIT_BYTES,
     }
 
@@ -36,5 +37,6 @@ def _size_bytes(folder: Path) -> int:
 
 if __name__ == "__main__":
     found = run()
-    print(f"{found['name']}: {found['measured']} (limit {found['limit']}) {'PASS' if found['passed'] else 'FAIL'}")
+    verdict = "PASS" if found["passed"] else "FAIL"
+    print(f"{found['name']}: {found['measured']:.0f} MB (limit {found['limit']:.0f}) {verdict}")
     sys.exit(0 if found["passed"] else 1)

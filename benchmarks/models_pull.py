@@ -67,6 +67,7 @@ def run() -> dict[str, object]:
         "promise": "200 MB at >= 0.7 of curl; 20 cuts: right checksum, <= 2 % fetched twice",
         "measured": ratio,
         "limit": LEAST_RATIO,
+        "unit": "of curl",
         "passed": ratio >= LEAST_RATIO and right and twice_ratio <= TWICE_LIMIT_RATIO,
         "fetched_twice_ratio": twice_ratio,
         "right_checksum": right,

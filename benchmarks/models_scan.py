@@ -49,6 +49,7 @@ def run() -> dict[str, object]:
         "promise": "1,000 files cold <= 20 s, warm <= 0.5 s, memory <= 120 MB",
         "measured": cold[2],
         "limit": COLD_LIMIT_S,
+        "unit": "s",
         "passed": complete and cold[2] <= COLD_LIMIT_S and warm[2] <= WARM_LIMIT_S and peak_bytes <= MEMORY_LIMIT_BYTES,
         "warm_s": warm[2],
         "peak_bytes": peak_bytes,

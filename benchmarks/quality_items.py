@@ -30,6 +30,7 @@ def run() -> dict[str, object]:
         "promise": f"{ITEMS_COUNT} items a generator: oracle 1, distractors 0, no duplicate",
         "measured": sum(broken.values()),
         "limit": 0,
+        "unit": "broken",
         "passed": not any(broken.values()),
         "broken": broken,
         "distractors": distractors,

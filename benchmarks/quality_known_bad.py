@@ -43,6 +43,7 @@ def run() -> dict[str, object]:
         "promise": "4-bit cache, other template and damaged tensors are poor, failed or refused; a copy is excellent",
         "measured": len(missed),
         "limit": 0,
+        "unit": "missed",
         "passed": not missed and found[copy.key].rating is Rating.EXCELLENT,
         "verdicts": {kind: _verdict(found, target) for kind, target in {**made, "copy": copy}.items()},
     }

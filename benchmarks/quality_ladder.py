@@ -112,6 +112,7 @@ def run() -> dict[str, object]:
         "promise": f"order of the full divergence, neighbours at p < {LIMIT_P}, under {LIMIT_S:.0f} s a rung",
         "measured": max(p_values),
         "limit": LIMIT_P,
+        "unit": "p",
         "passed": same_order and max(p_values) < LIMIT_P and slowest_s < LIMIT_S and exact,
         "slowest_rung_s": slowest_s,
         "same_order": same_order,

@@ -35,6 +35,7 @@ def run() -> dict[str, object]:
         ),
         "measured": seconds,
         "limit": LIMIT_S,
+        "unit": "s",
         "passed": (
             seconds < LIMIT_S
             and size_bytes < LIMIT_BYTES

@@ -180,7 +180,8 @@ def written(home: Path) -> list[Path]:
 
 @pytest.mark.parametrize("case", MISUSES)
 def test_misuse_of_a_real_process(home: Path, case: str) -> None:
-    """A handful of the table in ``misuses.py``, as processes: the documented exit code, a message that names the fix, no traceback, and nothing half-written."""
+    """A handful of the table in ``misuses.py``, as processes: the documented code, a message that names the fix, no
+    traceback, and nothing half-written."""
     prepare, code, fix = MISUSES[case]
     arguments = prepare(home)
     before = written(home)

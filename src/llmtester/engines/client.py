@@ -175,7 +175,7 @@ class StreamingClient:
             failed = _transport_failure(error, None)
             raise _Refused(failed.failure, failed.detail) from error
         if response.status_code >= 300:
-            failed = http_failure(response.status_code, response.content)
+            failed = http_failure(response.status_code, without_key(response.content, response.request.headers))
             told = response.headers.get("retry-after", "")
             raise _Refused(failed.failure, failed.detail, response.status_code, float(told) if told.isdigit() else None)
         try:
@@ -304,7 +304,18 @@ async def _refuse_errors(response: httpx.Response) -> None:
         body += data
         if len(body) > ERROR_BODY_BYTES:
             break
-    raise http_failure(response.status_code, bytes(body[:ERROR_BODY_BYTES]))
+    shown = without_key(bytes(body), response.request.headers)
+    raise http_failure(response.status_code, shown[:ERROR_BODY_BYTES])
+
+
+SHORTEST_SECRET_CHARACTERS = 8
+"""A shorter key is a placeholder such as ``none``, and parts of words would be blotted out for it."""
+
+
+def without_key(body: bytes, sent: Mapping[str, str]) -> bytes:
+    """An error reply in which the key that was sent is blotted out: some servers repeat it, and errors are stored."""
+    key = sent.get("authorization", "").removeprefix("Bearer ")
+    return body.replace(key.encode(), b"[key]") if len(key) >= SHORTEST_SECRET_CHARACTERS else body
 
 
 def http_failure(status: int, body: bytes) -> RequestFailed:

@@ -12,7 +12,7 @@ from llmtester.domain.records import Address, Completion, ServerTimings, Session
 from llmtester.domain.work import Message, Request
 from llmtester.engines import llama_logprobs
 from llmtester.engines.chat_stream import Answer, read_chat
-from llmtester.engines.client import Retry, StreamingClient
+from llmtester.engines.client import SHORTEST_SECRET_CHARACTERS, Retry, StreamingClient
 from llmtester.engines.llama_logprobs import Route
 from llmtester.engines.sse import EventSplitter, Splitter
 
@@ -131,7 +131,10 @@ class HttpSession:
         return (counted, "tokenizer") if counted is not None else (len(answer.chunks), "estimate")
 
     async def _explained(self, failed: RequestFailed) -> RequestFailed:
-        """The same failure, or ``SERVER_GONE`` if that is why the connection broke."""
+        """The same failure without our key, or ``SERVER_GONE`` if that is why the connection broke."""
+        key = self.address.api_key or ""
+        if len(key) >= SHORTEST_SECRET_CHARACTERS:
+            failed.detail = failed.detail.replace(key, "[key]")
         if failed.failure not in {RequestFailure.CONNECT, RequestFailure.CUT} or self._gone_within is None:
             return failed
         if await self._gone_within(GONE_WITHIN_S) is None:

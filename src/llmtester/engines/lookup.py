@@ -7,7 +7,7 @@ from typing import Any
 
 from llmtester.domain.errors import RequestFailed, RequestFailure
 from llmtester.domain.text import printable
-from llmtester.engines.client import http_failure
+from llmtester.engines.client import http_failure, without_key
 
 CONNECT_LIMIT_S = 1.0
 LIMIT_S = 10.0
@@ -35,7 +35,7 @@ def look_up(
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise RequestFailed(RequestFailure.CONNECT, printable(str(error))) from error
     if reply.status_code >= 300:
-        raise http_failure(reply.status_code, reply.content)
+        raise http_failure(reply.status_code, without_key(reply.content, headers))
     try:
         return reply.json()
     except ValueError:
