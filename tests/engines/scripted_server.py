@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -91,10 +92,10 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def scripted(handlers: dict[str, Handler]):
+async def scripted(handlers: dict[str, Handler], ssl_context: ssl.SSLContext | None = None):
     """A running server; its address is ``.url``."""
     scripted_server = ScriptedServer(handlers)
-    server = await asyncio.start_server(scripted_server._serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(scripted_server._serve, "127.0.0.1", 0, ssl=ssl_context)
     scripted_server.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield scripted_server

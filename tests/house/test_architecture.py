@@ -33,8 +33,6 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 LIVES_IN: dict[str, set[str]] = {
     "httpx": {"engines", "models"},
-    "httpx_aiohttp": {"engines", "models"},
-    "aiohttp": {"engines", "models"},
     "huggingface_hub": {"models"},
     "xllamacpp": {"engines"},
     "psutil": {"host", "engines", "models"},

@@ -8,7 +8,6 @@ import sys
 import pytest
 
 HEAVY = {
-    "aiohttp",
     "asyncio",
     "httpx",
     "huggingface_hub",

@@ -1,7 +1,6 @@
 """The streaming client: stamps events as their bytes are read, keeps limits, says exactly how a request failed.
 
-httpx is the interface and aiohttp does the reading: measured, that takes 18-25 microseconds of CPU for each event
-where plain httpx takes about 145 (docs/decisions/0010-streaming-client.md). JSON is decoded after the stream.
+httpx is the interface, ``wire.py`` reads (docs/decisions/0010-streaming-client.md). JSON is decoded after the stream.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,12 +21,10 @@ from llmtester.domain.work import Timeouts
 from llmtester.engines.sse import Oversized, Splitter
 
 if TYPE_CHECKING:
-    import aiohttp
     import httpx
 
 DONE = b"[DONE]"
 DRAIN_S = 1.0  # to read the end of the transfer after the last event
-MAX_STREAM_BYTES = 1 << 30
 ERROR_BODY_BYTES = 4096
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -73,22 +70,18 @@ class StreamingClient:
 
     def __init__(self, base_url: str, api_key: str | None = None, *, headers: Mapping[str, str] | None = None) -> None:
         import httpx
-        from httpx_aiohttp import AiohttpTransport
 
         url = httpx.URL(base_url.rstrip("/"))
         self.address = Address(base_url.rstrip("/"), api_key)
         sent = {"accept-encoding": "identity", "content-type": "application/json", **(headers or {})}
         if api_key:
             sent["authorization"] = f"Bearer {api_key}"
-        # Certificates as the environment says (SSL_CERT_FILE); loading them takes 30 ms that plain HTTP need not pay.
-        transport = AiohttpTransport(verify=url.scheme == "https", trust_env=True)
-        transport.client = _opener(transport, trust_env=url.host not in _LOCAL_HOSTS)
         self._client = httpx.AsyncClient(
             base_url=url,
             headers=sent,
-            transport=transport,
+            transport=_transport(url),
             timeout=httpx.Timeout(None),
-            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
             follow_redirects=False,
         )
 
@@ -110,7 +103,6 @@ class StreamingClient:
         Raises ``RequestFailed`` with what had arrived. Leaving early, also by cancellation, closes the connection,
         which makes the server stop generating.
         """
-        import aiohttp
         import httpx
         import orjson
 
@@ -125,15 +117,16 @@ class StreamingClient:
         watch = _Watch(timeouts, raw)
         try:
             async with watch.running(), _sent(self._client, request) as response:
+                raw.sent_ns = response.extensions.get("sent_ns", raw.sent_ns)
                 await _refuse_errors(response)
-                await _read(response, raw, splitter, on_arrival, watch, max_events)
+                await _Intake(raw, splitter, on_arrival, watch, max_events).drink(response)
         except TimeoutError:
             if watch.tripped is None:
                 raise
             if not raw.done:
                 raise RequestFailed(watch.tripped, watch.describe(), arrivals_ns=raw.arrivals_ns()) from None
-        except (httpx.HTTPError, aiohttp.ClientError) as error:
-            raise _transport_failure(error, raw) from error
+        except httpx.HTTPError as error:
+            raise _transport_failure(error, raw.arrivals_ns()) from error
         return raw
 
     async def call(
@@ -161,7 +154,6 @@ class StreamingClient:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _call_once(self, method: str, path: str, body: Mapping[str, Any] | None, limit_s: float) -> Any:
-        import aiohttp
         import httpx
         import orjson
 
@@ -171,8 +163,8 @@ class StreamingClient:
                 response = await self._client.request(method, path, content=content)
         except TimeoutError:
             raise _Refused(RequestFailure.TOTAL_TIMEOUT, f"{path} took more than {limit_s:g} s") from None
-        except (httpx.HTTPError, aiohttp.ClientError) as error:
-            failed = _transport_failure(error, None)
+        except httpx.HTTPError as error:
+            failed = _transport_failure(error)
             raise _Refused(failed.failure, failed.detail) from error
         if response.status_code >= 300:
             failed = http_failure(response.status_code, without_key(response.content, response.request.headers))
@@ -259,41 +251,58 @@ async def _sent(client: httpx.AsyncClient, request: httpx.Request) -> AsyncItera
         await response.aclose()
 
 
-async def _read(
-    response: httpx.Response,
-    raw: RawStream,
-    splitter: Splitter,
-    on_arrival: OnArrival,
-    watch: _Watch,
-    max_events: int,
-) -> None:
-    now_ns, take, events, read_bytes = time.perf_counter_ns, splitter.feed, raw.events, 0
-    async for data in response.aiter_raw():
-        at_ns = now_ns()
+@dataclass(slots=True)
+class _Intake:
+    """Turns the body of one response into the events of ``raw``."""
+
+    raw: RawStream
+    splitter: Splitter
+    on_arrival: OnArrival
+    watch: _Watch
+    max_events: int
+
+    async def drink(self, response: httpx.Response) -> None:
+        """Read to the end. Raises ``RequestFailed`` and what httpx raises."""
+        coding = response.headers.get("content-encoding", "identity")
+        if coding != "identity":
+            raise RequestFailed(RequestFailure.MALFORMED, f"answered in {printable(coding)}, which nobody asked for")
+        deliver = response.extensions.get("deliver")
+        if deliver is not None:
+            await deliver(self.take)
+        else:  # through a proxy: httpx reads, and a task wakes up for each read
+            async for data in response.aiter_raw():
+                self.take(time.perf_counter_ns(), data)
+        self._finish()
+
+    def take(self, at_ns: int, data: bytes) -> None:
+        """The bytes of one read. Raises ``RequestFailed``."""
+        raw, events = self.raw, self.raw.events
         if raw.done:
-            continue
-        read_bytes += len(data)
+            return
         try:
-            payloads = take(data)
+            payloads = self.splitter.feed(data)
         except Oversized as error:
             raise RequestFailed(RequestFailure.MALFORMED, str(error), arrivals_ns=raw.arrivals_ns()) from error
         for payload in payloads:
             if payload == DONE:
                 raw.done = True
-                watch.drain()
+                self.watch.drain()
                 break
             events.append((at_ns, payload))
-            on_arrival(at_ns)
+            self.on_arrival(at_ns)
         raw.ended_ns = at_ns
-        if len(events) > max_events or read_bytes > MAX_STREAM_BYTES:
-            detail = f"the stream goes on after {len(events)} events and {read_bytes} bytes"
+        if len(events) > self.max_events:
+            detail = f"the stream goes on after {len(events)} events"
             raise RequestFailed(RequestFailure.MALFORMED, detail, arrivals_ns=raw.arrivals_ns())
-    for payload in splitter.finish() if not raw.done else ():
-        if payload == DONE:
-            raw.done = True
-            break
-        events.append((raw.ended_ns, payload))
-    raw.ended_ns = raw.ended_ns or now_ns()
+
+    def _finish(self) -> None:
+        raw = self.raw
+        for payload in self.splitter.finish() if not raw.done else ():
+            if payload == DONE:
+                raw.done = True
+                break
+            raw.events.append((raw.ended_ns, payload))
+        raw.ended_ns = raw.ended_ns or time.perf_counter_ns()
 
 
 async def _refuse_errors(response: httpx.Response) -> None:
@@ -334,27 +343,27 @@ def http_failure(status: int, body: bytes) -> RequestFailed:
     return RequestFailed(failure, f"HTTP {status}: {printable(message)}", status=status)
 
 
-def _transport_failure(error: httpx.HTTPError | aiohttp.ClientError, raw: RawStream | None) -> RequestFailed:
-    """httpx-aiohttp calls every broken connection a connect time-out; the cause tells them apart."""
-    import aiohttp
+def _transport_failure(error: httpx.HTTPError, arrivals_ns: tuple[int, ...] = ()) -> RequestFailed:
     import httpx
 
-    cause = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ else error
-    arrivals_ns = raw.arrivals_ns() if raw else ()
-    detail = printable(f"{type(cause).__name__}: {cause}")
-    unreached = (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, aiohttp.InvalidURL, httpx.ProxyError)
-    broken = (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)
-    if isinstance(cause, unreached) and not arrivals_ns:
+    detail = printable(f"{type(error).__name__}: {error}")
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError | httpx.UnsupportedProtocol):
         return RequestFailed(RequestFailure.CONNECT, detail)
-    failure = RequestFailure.CUT if isinstance(cause, broken) else RequestFailure.MALFORMED
-    return RequestFailed(failure, detail, arrivals_ns=arrivals_ns)
+    # httpx's own transport, used for proxies, calls a closed connection a broken protocol.
+    cut = isinstance(error, httpx.NetworkError) or str(error).startswith(("peer closed", "Server disconnected"))
+    return RequestFailed(RequestFailure.CUT if cut else RequestFailure.MALFORMED, detail, arrivals_ns=arrivals_ns)
 
 
-def _opener(transport: Any, *, trust_env: bool) -> Callable[[], aiohttp.ClientSession]:
-    def open_session() -> aiohttp.ClientSession:
-        import aiohttp
+def _transport(url: httpx.URL) -> httpx.AsyncBaseTransport | None:
+    """Ours; ``None``, which means httpx's own, for what the environment sends through a proxy."""
+    import httpx
 
-        connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=transport.ssl_context)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=trust_env)
+    from llmtester.engines.wire import WireTransport
 
-    return open_session
+    if url.host not in _LOCAL_HOSTS:
+        from urllib.request import getproxies, proxy_bypass
+
+        if getproxies().keys() & {url.scheme, "all"} and not proxy_bypass(url.host):
+            return None
+    # Certificates as the environment says (SSL_CERT_FILE); loading them takes 30 ms that plain HTTP need not pay.
+    return WireTransport(httpx.create_ssl_context() if url.scheme == "https" else None)
