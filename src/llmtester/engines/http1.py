@@ -124,7 +124,8 @@ class ResponseReader:
         return self._many_chunks(data)
 
     def _many_chunks(self, data: bytes) -> bytes:
-        body, at = [], 0
+        body: list[bytes] = []
+        at = 0
         while not self.complete:
             line = data.find(b"\r\n", at)
             if line < 0:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import httpx
 
 from llmtester.domain.errors import RequestFailed
-from llmtester.engines.http1 import Cut, Malformed, ResponseReader
+from llmtester.engines.http1 import Cut, Head, Malformed, ResponseReader
 
 if TYPE_CHECKING:
     import ssl
@@ -46,12 +46,10 @@ class WireTransport(httpx.AsyncBaseTransport):
         exchange = await self._connect(request)
         try:
             exchange.send(message)
-            await exchange.head_arrived()
-        except BaseException:
-            exchange.close()
-            raise
-        head = exchange.reader.head
-        assert head is not None  # noqa: S101 - head_arrived raises where there is none
+            head = await exchange.head_arrived()
+        finally:
+            if exchange.reader.head is None:  # failed or cancelled: nobody else would close it
+                exchange.close()
         return httpx.Response(
             head.status,
             headers=list(head.fields),
@@ -128,11 +126,12 @@ class Exchange(asyncio.Protocol):
             broken = isinstance(error, OSError)
             self._end(httpx.ReadError(f"{type(error).__name__}: {error}") if broken else error)
 
-    async def head_arrived(self) -> None:
-        """Return when the head is known. Raises as the class of the transport says."""
+    async def head_arrived(self) -> Head:
+        """The head, as soon as it is known. Raises as the class of the transport says."""
         while self.reader.head is None:
             self._raise_if_over()
             await self._changed()
+        return self.reader.head
 
     async def deliver(self, take: Take) -> None:
         """Give the whole body to ``take``, what has already arrived first; return at its end. Raises what ``take``
