@@ -8,14 +8,15 @@ import json
 import re
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtester.analysis.summary import Summary
-from llmtester.views import charts, palette, svg, tables
+from llmtester.analysis.summary import Finding, Summary
+from llmtester.views import charts, details, palette, svg, tables
 from llmtester.views.exporters import exporter
 from llmtester.views.figures import figure
 from llmtester.views.outline import Outline, finding_groups
@@ -187,8 +188,6 @@ def test_long_lists_keep_what_the_advice_is_about() -> None:
 
 def test_one_model_twice_stays_apart() -> None:
     """Two targets with one label get what sets them apart, in labels and in the matrix."""
-    from dataclasses import replace
-
     base = summaries.summary(1, 1, 1)
     target, cell = base.targets[0], base.cells[0]
     other = replace(target, key="other", settings=replace(target.settings, threads=4))
@@ -207,6 +206,25 @@ def test_findings_are_grouped_by_kind_and_the_worst_comes_first() -> None:
     groups = finding_groups(summaries.summary())
     assert [group.severity for group in groups] == ["warning", "note", "note"]
     assert [len(group.findings) for group in groups] == [1, 1, 5]
+
+
+def test_a_doubt_stands_beside_the_figures_that_it_touches() -> None:
+    """A warning about waiting marks the times of its cell and not its memory; a note is only in the details."""
+    base = summaries.summary(1, 1, 1)
+    doubts = (
+        Finding("busy_machine", "warning", "Busy.", "Close.", base.cells[0].key, ("ttft_ms",)),
+        Finding("too_few", "note", "Few.", "More.", base.cells[0].key, ("decode_tok_per_s",)),
+    )
+    cell = replace(base.cells[0], findings=doubts, outliers={"ttft_ms": (2,)})
+    outline = Outline(replace(base, cells=(cell,)))
+    (row,) = tables.result_rows(outline, tables.columns(outline))
+    assert (row.figures["ttft_ms"].doubt, row.figures["ttft_ms"].doubted) == ("warning", "busy machine")
+    assert row.figures["decode_tok_per_s"].doubt == ""
+    (detail,) = details.details(outline)
+    lines = {line.name: line for line in detail.lines}
+    assert lines["decode_tok_per_s"].figures[0].doubt == "note"
+    assert "trial 3" in lines["ttft_ms"].outliers
+    assert 'title="in doubt: busy machine"' in exporter("html").render(outline.summary).decode()
 
 
 def test_answers_keep_their_lines() -> None:

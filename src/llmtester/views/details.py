@@ -14,7 +14,7 @@ from llmtester.domain.text import human_bytes, printable
 from llmtester.domain.work import ModelRef
 from llmtester.views.numbers import finite, measured, number
 from llmtester.views.outline import STATUS_WORDS, Outline, question_of
-from llmtester.views.tables import Figure, figure
+from llmtester.views.tables import Figure, doubt_of, figure
 
 LOG_LINES_LIMIT = 40
 LOG_LINE_LIMIT = 400
@@ -27,13 +27,14 @@ TRIALS_SHOWN = ("decode_tok_per_s", "ttft_ms")
 
 @dataclass(frozen=True, slots=True)
 class MetricLine:
-    """One metric of one target over the questions that it was asked; ``trials`` are drawn for the first."""
+    """One metric of one file over the questions that it was asked; ``trials`` are drawn for the first."""
 
     name: str
     title: str
     unit: str
     figures: tuple[Figure, ...]
     trials: tuple[float, ...]
+    outliers: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +125,22 @@ def _lines(outline: Outline, cells: Sequence[CellSummary]) -> list[MetricLine]:
             info.name,
             info.title,
             info.unit,
-            tuple(figure(cell.metrics.get(info.name)) for cell in cells),
+            tuple(figure(cell.metrics.get(info.name), doubt=doubt_of(cell, info.name, notes=True)) for cell in cells),
             cells[0].per_trial.get(info.name, ()) if info.name in TRIALS_SHOWN else (),
+            _outliers(cells, info.name),
         )
         for info in (outline.shown_metrics if cells else ())
     ]
+
+
+def _outliers(cells: Sequence[CellSummary], metric: str) -> str:
+    """Which trials do not belong to the rest; they are in the figures all the same."""
+    found = [
+        f"{question_of(cell).label}: trial {', '.join(str(number + 1) for number in numbers)}"
+        for cell in cells
+        if (numbers := cell.outliers.get(metric, ()))
+    ]
+    return f"outliers, kept: {'; '.join(found)}" if found else ""
 
 
 def _facts(model: ModelRef) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from llmtester.analysis.summary import CellSummary, Estimate, Measured, MetricIn
 from llmtester.domain.records import Absent
 from llmtester.domain.text import printable
 from llmtester.views.numbers import DASH, interval, measured
-from llmtester.views.outline import HEADLINE_METRICS, STATUS_WORDS, Outline, Question, question_of
+from llmtester.views.outline import HEADLINE_METRICS, SEVERITY_RANK, STATUS_WORDS, Outline, Question, question_of
 
 LEVELS = 5
 
@@ -38,13 +38,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One value in a table: text for people, exact value and interval for programs, ``level`` 0 to 5 for the colour."""
+    """One value in a table: text for people, exact value and interval for programs, ``level`` 0 to 5 for the colour.
+
+    ``doubt`` is the severity of the worst finding that touches the value, ``doubted`` what it is, in words.
+    """
 
     text: str
     spread: str
     exact: str
     level: int
     reason: str
+    doubt: str = ""
+    doubted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +89,21 @@ def columns(outline: Outline) -> tuple[Column, ...]:
     return tuple(Column(info, info.name in HEADLINE_METRICS) for info in outline.shown_metrics)
 
 
-def figure(value: Measured | None, unit: str = "", level: int = 0) -> Figure:
+def figure(value: Measured | None, unit: str = "", level: int = 0, doubt: tuple[str, str] = ("", "")) -> Figure:
     """``value`` for a table. The exact numbers are written so that they read back equal."""
     if value is None or isinstance(value, Absent):
         return Figure(DASH, "", "", 0, value.reason if value else "not measured")
     exact = " ".join(repr(number) for number in (value.value, value.low, value.high) if number is not None)
-    return Figure(measured(value, unit), interval(value, unit), exact, level, "")
+    return Figure(measured(value, unit), interval(value, unit), exact, level, "", *doubt)
+
+
+def doubt_of(cell: CellSummary, metric: str, *, notes: bool = False) -> tuple[str, str]:
+    """Severity and name of the worst finding of ``cell`` that touches ``metric``; empty texts if there is none."""
+    found = [finding for finding in cell.findings if (notes or finding.severity != "note") and finding.touches(metric)]
+    if not found:
+        return ("", "")
+    worst = min(found, key=lambda finding: SEVERITY_RANK[finding.severity])
+    return (worst.severity, printable(worst.code, 40).replace("_", " "))
 
 
 def result_rows(outline: Outline, shown: Sequence[Column]) -> tuple[ResultRow, ...]:
@@ -111,7 +125,9 @@ def result_rows(outline: Outline, shown: Sequence[Column]) -> tuple[ResultRow, .
                 status=STATUS_WORDS[cell.status],
                 trials_count=cell.trials_count,
                 figures={
-                    name: figure(cell.metrics.get(name), level=heat.get((cell.key, name), 0))
+                    name: figure(
+                        cell.metrics.get(name), level=heat.get((cell.key, name), 0), doubt=doubt_of(cell, name)
+                    )
                     for name in (column.info.name for column in shown)
                 },
                 memory=figure(target.memory_peak_bytes if target else None, "bytes"),
