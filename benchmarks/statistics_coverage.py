@@ -123,6 +123,7 @@ def run() -> dict[str, object]:
         "promise": "95 % intervals hold the truth in 93-97 % of 2,000 runs; a quiet machine needs half of 10 trials",
         "measured": worst,
         "limit": f"{LOWEST}-{HIGHEST}",
+        "unit": "of runs",
         "passed": all(LOWEST <= share <= HIGHEST for share in shares) and saved,
         "scenarios": found,
     }

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtester.analysis.compare import Change, Comparison, compare, mann_whitney_p, smallest_p
+from llmtester.analysis.compare import Change, Comparison, compare, discovery_limit, mann_whitney_p, smallest_p
 from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import Estimate, Summary
 from llmtester.domain.records import Absent
@@ -101,6 +101,15 @@ def test_a_small_change_is_not_called_real_however_sure() -> None:
     assert found.p_value == pytest.approx(smallest_p(8, 8))
     assert found.change_ratio == pytest.approx(0.02)
     assert found.verdict == "no difference shown"
+
+
+def test_many_comparisons_share_one_limit() -> None:
+    """One small p among many is chance; many small ones are not: at most 5 % of what is called real is false."""
+    assert discovery_limit([0.03]) == 0.03
+    assert discovery_limit([0.03, 0.5, 0.6, 0.9]) < 0
+    assert discovery_limit([0.01, 0.5, 0.6, 0.9]) == 0.01
+    assert discovery_limit([0.03, 0.03, 0.03, 0.04]) == 0.04
+    assert discovery_limit([]) < 0
 
 
 def test_three_trials_are_too_few() -> None:

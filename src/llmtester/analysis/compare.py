@@ -1,8 +1,10 @@
 """Two runs side by side: which figures changed, and whether the change is real or within the noise.
 
 The runs were made on different days, so their trials are not paired: a change counts as real if the two-sided
-Mann-Whitney U test on the values of the trials gives p < 0.05 and the values differ by more than 3 %. Cells are matched
-by what they are, not by where their files lie; what else differs (machine, engine build, file, flags) is named.
+Mann-Whitney U test on the values of the trials shows it and the values differ by more than 3 %. A comparison makes many
+tests; of the changes that it calls real 5 % may be wrong (Benjamini and Hochberg 1995), so two equal runs are called
+different in 5 % of cases, however many cells they have. Cells are matched by what they are, not by where their files
+lie; what else differs (machine, engine build, file, flags) is named.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -23,6 +25,9 @@ SMALLEST_CHANGE_RATIO = 0.03
 """A smaller change is not worth acting on, however sure it is."""
 
 Verdict: TypeAlias = Literal["better", "worse", "changed", "no difference shown", "too few trials to tell", "absent"]
+UNJUDGED: Verdict = "no difference shown"
+"""What a change is until the p of all others are known, and mostly after."""
+
 Headlines: TypeAlias = Mapping[str, Sequence[str]]
 
 
@@ -75,16 +80,16 @@ def compare(before: Summary, after: Summary, headlines: Headlines) -> Comparison
     pairs, only_before, only_after = _paired(before, after)
     info = {metric.name: metric for metric in (*before.metrics, *after.metrics)}
     old, new = ({target.key: target for target in run.targets} for run in (before, after))
+    cells = [
+        _cell_change(_Pair(a, b, old[a.target], new[b.target]), [info[name] for name in headlines.get(a.profile, ())])
+        for a, b in pairs
+    ]
+    limit = discovery_limit([change.p_value for cell in cells for change in cell.changes if change.verdict == UNJUDGED])
     return Comparison(
         before_run=before.run_id,
         after_run=after.run_id,
         differences=tuple(_run_differences(before, after)),
-        cells=tuple(
-            _cell_change(
-                _Pair(a, b, old[a.target], new[b.target]), [info[name] for name in headlines.get(a.profile, ())]
-            )
-            for a, b in pairs
-        ),
+        cells=tuple(replace(cell, changes=tuple(_judged(change, limit) for change in cell.changes)) for cell in cells),
         only_before=only_before,
         only_after=only_after,
     )
@@ -98,6 +103,13 @@ def mann_whitney_p(first: Sequence[float], second: Sequence[float]) -> float:
         return 1.0
     doubled = _doubled_mid_ranks([*first, *second])
     return _rank_sum_p(tuple(sorted(doubled)), len(first), sum(doubled[: len(first)]))
+
+
+def discovery_limit(p_values: Sequence[float | Absent]) -> float:
+    """The largest p that counts among these, so that of those that count at most 5 % are false (Benjamini and
+    Hochberg 1995): the largest that is at most its rank's share of 5 %. Below any p if none is."""
+    known = sorted(p for p in p_values if not isinstance(p, Absent))
+    return max((p for rank, p in enumerate(known, 1) if p <= SIGNIFICANCE * rank / len(known)), default=-1.0)
 
 
 def smallest_p(first_count: int, second_count: int) -> float:
@@ -190,12 +202,20 @@ def _change(metric: MetricInfo, pair: _Pair) -> Change:
     p_value = mann_whitney_p(first, second)
     if smallest_p(len(first), len(second)) > SIGNIFICANCE:
         return Change(metric, before, after, ratio, p_value, "too few trials to tell")
-    return Change(metric, before, after, ratio, p_value, _verdict(metric, before, after, p_value))
+    return Change(metric, before, after, ratio, p_value, UNJUDGED)
 
 
-def _verdict(metric: MetricInfo, before: Estimate, after: Estimate, p_value: float) -> Verdict:
-    small = abs(after.value - before.value) <= SMALLEST_CHANGE_RATIO * abs(before.value)
-    if p_value >= SIGNIFICANCE or small:
+def _judged(change: Change, limit: float) -> Change:
+    """With its verdict, now that the p of all others are known."""
+    before, after = change.before, change.after
+    if change.verdict != UNJUDGED or not isinstance(before, Estimate) or not isinstance(after, Estimate):
+        return change
+    shown = not isinstance(change.p_value, Absent) and change.p_value <= limit
+    return replace(change, verdict=_verdict(change.metric, before, after) if shown else UNJUDGED)
+
+
+def _verdict(metric: MetricInfo, before: Estimate, after: Estimate) -> Verdict:
+    if abs(after.value - before.value) <= SMALLEST_CHANGE_RATIO * abs(before.value):
         return "no difference shown"
     if metric.better == "neither":
         return "changed"

@@ -13,8 +13,8 @@ from llmtester.views.numbers import number
 WIDTH = 80
 TITLE_COLUMNS = 26
 METHOD = (
-    "better, worse: two-sided exact Mann-Whitney U test over the trials, p < 0.05,",
-    "and a change of more than 3 %. Each row is tested on its own.",
+    "better, worse: two-sided exact Mann-Whitney U test over the trials, of all",
+    "changes called real 5 % may be false, and a change of more than 3 %.",
 )
 
 
