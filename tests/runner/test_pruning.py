@@ -34,7 +34,7 @@ def test_only_what_must_be_slower_is_skipped() -> None:
             script("snail", "Q8_0", 1.0, 9000),
             script("snail", "Q2_K", 9.0, 2000),
             script("whale", "Q4_K_M", 0.5, 40000),
-            script("whale", "Q2_K", 9.0, 20000),
+            script("whale", "Q2_K", 9.0, 1900),
             script("mouse", "Q4_K_M", 90.0, 500),
         )
     )
@@ -43,3 +43,23 @@ def test_only_what_must_be_slower_is_skipped() -> None:
     skipped = {name for name, cell in words.items() if cell.status == "skipped"}
     assert skipped == {"snail:Q8_0", "whale:Q4_K_M"}
     assert "snail Q4_K_M, which is smaller, was too slow already: 1.0 tok/s" in words["whale:Q4_K_M"].reason
+
+
+def test_what_is_predicted_to_fail_is_skipped_with_prediction_and_evidence() -> None:
+    """Files whose speeds follow their bytes foretell that one of forty times the size is unbearable."""
+    plan = fake_plan(
+        script("a", "Q4_K_M", 40.0, 1000),
+        script("b", "Q5_K_M", 20.0, 2000),
+        script("c", "Q6_K", 10.0, 4000),
+        script("d", "Q8_0", 1.0, 40000),
+    )
+    state, _ = World().run(plan)
+    skipped = [cell for cell in summarise(state, LENS).cells if cell.status == "skipped"]
+    assert [cell.key.split("/")[1] for cell in skipped] == ["d"]
+    assert "predicted, with 95 % confidence from 2 measured models: 0.9 tok/s" in skipped[0].reason
+
+
+def test_one_measured_model_foretells_nothing() -> None:
+    """A single point has no line, so nothing is skipped for it."""
+    state, _ = World().run(fake_plan(script("a", "Q4_K_M", 40.0, 1000), script("d", "Q8_0", 30.0, 90000)))
+    assert {cell.status for cell in summarise(state, LENS).cells} == {"done"}

@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from llmtester.analysis.progress import Progress
+from llmtester.analysis.time_left import TimeLeft
 from llmtester.domain import events
 from llmtester.domain.records import Instant
 from llmtester.domain.text import printable
 from llmtester.domain.work import Cell, Plan
-from llmtester.views.board import Board
+from llmtester.views.board import Board, usual_lens
 from llmtester.views.dashboard import follow
 from llmtester.views.fit import columns
 from llmtester.views.screen import screen
@@ -81,15 +83,18 @@ def test_ratings_do_not_rest_on_colour() -> None:
         assert mark in text
 
 
-def test_time_left_is_a_range_from_plan_and_pace() -> None:
-    """Half done after 3 min, planned for 40: the pace says a few minutes, the plan says 20, both are shown."""
+def test_time_left_is_the_forecast_and_runs_down() -> None:
+    """What the forecast says, as a range in whole minutes; between two thoughts it runs down with the clock."""
     board = board_of(journals.run())
     left = board.time_left_s()
     assert left is not None
-    low, high = left
-    assert high == pytest.approx(2400 * (1 - board.share()))
-    assert low == pytest.approx(board.state.elapsed_s * (1 - board.share()) / board.share())
-    assert "4 to 21 min left" in shown(board, 80, 24)[0]
+    shortest_s, expected_s, longest_s = TimeLeft(board.state, Progress(board.state, usual_lens(board.state.plan))).estimate_s()
+    assert left == (shortest_s, longest_s)
+    assert shortest_s < expected_s < longest_s
+    assert " min left" in shown(board, 80, 24)[0]
+    at_ns = board.state.last_ns + 3 * journals.SECOND
+    board.apply(events.Pulse(at_ns, None, 0, journals.reading(at_ns, 0)))
+    assert board.time_left_s() == pytest.approx((shortest_s - 3, longest_s - 3))
 
 
 def test_nothing_is_known_before_the_plan() -> None:

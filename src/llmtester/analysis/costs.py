@@ -79,18 +79,18 @@ def trial_s(cell: Cell, hardware: Hardware) -> float:
     load = cell.load
     if load.duration_s is not None:
         return load.trial_s or load.duration_s
-    return load.requests_per_trial * _request_s(cell, hardware, load.output_tok) / _together(load)
+    return load.requests_per_trial * _request_s(cell, hardware, load.output_tok) / together(load)
 
 
 def warmup_s(cell: Cell, hardware: Hardware) -> float:
     """Expected duration of the warm-ups of one server start in seconds."""
     load = cell.load
     one_s = load.requests_per_trial * _request_s(cell, hardware, min(load.output_tok, WARMUP_OUTPUT_TOK))
-    return load.warmup_trials * one_s / _together(load)
+    return load.warmup_trials * one_s / together(load)
 
 
-def _together(load: Load) -> float:
-    """Streams side by side share what is read: twice as many are about 1.6 times as fast in all."""
+def together(load: Load) -> float:
+    """How many times as fast as one stream all of them are: they share what is read, so two are about 1.6 times."""
     return float(load.concurrency**0.7)
 
 

@@ -79,6 +79,11 @@ class Progress:
         race = self._race_of.get(cell.cell.key)
         return race.verdicts.get(cell.cell.target.key) if race else None
 
+    def races(self, cell: CellState) -> bool:
+        """Whether this cell takes part in a race."""
+        self._refresh()
+        return cell.cell.key in self._race_of
+
     def round_of(self, cell: CellState) -> int:
         """In which round of its race the next trial of this cell falls; 0 for a cell that does not race."""
         ends = self._quotas(cell.cell)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmtester.analysis.wall_time import WallTime
 from llmtester.domain.events import (
     CellSkipped,
     Event,
@@ -59,10 +60,13 @@ class Trial:
 
 @dataclass(slots=True)
 class CellState:
+    """``begun_at``: how many trials of the run were finished before its first one."""
+
     cell: Cell
     trials: list[Trial] = field(default_factory=list)
     warmups: list[Trial] = field(default_factory=list)
     crashes: list[TargetFailed] = field(default_factory=list)
+    begun_at: int = 0
     skipped: str | None = None
 
     @property
@@ -121,6 +125,8 @@ class RunState:
         self.clock: Instant | None = None
         self.last_ns = 0
         self.revision = 0
+        self.trials_count = 0
+        self.wall_time = WallTime()
         self._active_ns = 0
         for event in events:
             self.apply(event)
@@ -139,6 +145,7 @@ class RunState:
             self.clock = event.clock
         self.last_ns = event.at_ns
         self.revision += type(event) in _DECIDING
+        self.wall_time.apply(event)
         _FOLD[type(event)](self, event)
 
     def target_of(self, cell_key: str) -> TargetState:
@@ -219,6 +226,10 @@ class RunState:
         cell = self.cells[event.cell]
         launch = self.target_of(event.cell).launch
         trial = Trial(event.trial, launch, tuple(running.samples), Growth.over(running.readings))
+        if not event.warmup:
+            if not cell.trials:
+                cell.begun_at = self.trials_count
+            self.trials_count += 1
         (cell.warmups if event.warmup else cell.trials).append(trial)
 
     def _skip(self, event: CellSkipped) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 from llmtester.analysis import findings, ratings, usable_context
 from llmtester.analysis.advice import advise
 from llmtester.analysis.advice_ranking import Evidence
+from llmtester.analysis.forecast import scores
 from llmtester.analysis.lens import Lens
 from llmtester.analysis.metrics import METRICS, MetricsCollector
 from llmtester.analysis.pareto import front
@@ -58,6 +59,8 @@ def summarise(state: RunState, lens: Lens) -> Summary:
         resumed_count=state.resumed_count,
         quality=quality,
         usable_context=contexts,
+        forecast=tuple(scores(state)),
+        wall_time_s=state.wall_time.seconds,
         front=front(targets, cells, quality),
     )
 

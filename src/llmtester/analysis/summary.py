@@ -390,8 +390,25 @@ class StressResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ForecastRow:
+    """One prediction, made just before the target was first measured, and what was measured then.
+
+    ``quantity`` is ``decode_tok_per_s``, ``prefill_tok_per_s`` or ``memory_peak_bytes``. ``predicted`` has its 95 %
+    interval and, as ``trials_count``, the number of targets that it was learned from. ``error_ratio`` is predicted over
+    measured, minus 1.
+    """
+
+    target: str
+    quantity: str
+    predicted: Estimate
+    measured: float
+    error_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
-    """Everything that a report says about one run."""
+    """Everything that a report says about one run. ``wall_time_s`` is where the time went, by
+    ``analysis.wall_time.CAUSES``; ``forecast`` is how good the predictions were."""
 
     run_id: str
     outcome: Literal["finished", "interrupted", "unfinished"]
@@ -409,6 +426,8 @@ class Summary:
     metrics: tuple[MetricInfo, ...]
     resumed_count: int
     quality: tuple[QualitySummary, ...] = ()
+    forecast: tuple[ForecastRow, ...] = ()
+    wall_time_s: dict[str, float] = field(default_factory=dict)
     stress: tuple[StressResult, ...] = ()
     front: tuple[FrontPoint, ...] = ()
     usable_context: tuple[UsableContext, ...] = ()

@@ -61,10 +61,13 @@ class TargetFailed:
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
+    """``tokenizer_ns`` is the time for which the preparation waited for the server to count tokens."""
+
     at_ns: int
     cell: str
     trial: int
     warmup: bool = False
+    tokenizer_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

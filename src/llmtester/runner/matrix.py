@@ -66,6 +66,7 @@ class MatrixRunner:
         """
         pulse = asyncio.create_task(self._pulse())
         try:
+            self._prune()
             while not self._stopping() and (cell := self._schedule.next_cell()):
                 await self._serve(cell.target)
                 if pulse.done():

@@ -37,6 +37,7 @@ class Trial:
     emit: Emit
     stopping: Callable[[], bool]
     arrived_count: int = field(default=0, init=False)
+    tokenizer_ns: int = field(default=0, init=False)
     _answered: dict[str, tuple[Message, ...]] = field(default_factory=dict, init=False)
 
     async def run(self, number: int, *, warmup: bool, quiet: Callable[[], AbstractContextManager[None]]) -> bool:
@@ -46,10 +47,11 @@ class Trial:
         """
         drawn_as = number + WARMUP_PROMPTS_FROM if warmup else number
         load = self.cell.load
-        requests = await self.profile.requests(load, drawn_as, self.seed, self.bench)
+        bench = replace(self.bench, count_tokens=self._count_tokens)
+        requests = await self.profile.requests(load, drawn_as, self.seed, bench)
         if warmup:
             requests = [_shortened(request) for request in requests]
-        self.emit(TrialStarted(self.clock.now_ns(), self.cell.key, number, warmup))
+        self.emit(TrialStarted(self.clock.now_ns(), self.cell.key, number, warmup, self.tokenizer_ns))
         with quiet():
             complete = await self._send_all(number, requests, load.concurrency)
         if complete:
@@ -109,6 +111,12 @@ class Trial:
         if before is None:
             return replace(request, timed=False)
         return replace(request, messages=(*before, *request.messages))
+
+    async def _count_tokens(self, messages: Sequence[Message]) -> int:
+        asked_ns = self.clock.now_ns()
+        counted = await self.bench.count_tokens(messages)
+        self.tokenizer_ns += self.clock.now_ns() - asked_ns
+        return counted
 
     def _arrived(self, at_ns: int) -> None:
         self.arrived_count += 1

@@ -14,6 +14,7 @@ from llmtester.analysis.progress import CellStatus, Progress
 from llmtester.analysis.ratings import BANDS
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate, Finding, Rating
+from llmtester.analysis.time_left import TimeLeft
 from llmtester.domain.events import (
     CellSkipped,
     Event,
@@ -34,8 +35,8 @@ CURVE_LENGTH = 40
 
 FINDINGS_KEPT = 3
 
-ENOUGH_RATIO = 0.02
-"""Share of the work after which the pace so far says something about the rest."""
+RETHINK_S = 5.0
+"""Between two looks at the time that is left: nobody reads faster, and it takes milliseconds for thousands of cells."""
 
 
 def usual_lens(plan: Plan) -> Lens:
@@ -103,6 +104,8 @@ class Board:
         self._last_pulse: Pulse | None = None
         self._target = ""
         self._planned: list[tuple[str, int]] = []
+        self._left_s: tuple[float, float] | None = None
+        self._left_at_s, self._left_revision = 0.0, -1
 
     def apply(self, event: Event) -> None:
         """Fold one event in, in the order of the journal."""
@@ -168,17 +171,25 @@ class Board:
         return done / len(self._planned)
 
     def time_left_s(self) -> tuple[float, float] | None:
-        """From the shorter to the longer guess: by the plan's own expectation, and by the pace so far.
+        """From the shorter to the longer end of what the forecast says; ``None`` before anything was planned.
 
-        ``None`` where neither says anything yet.
+        Thought over again only when a trial has ended and some seconds of the run have passed.
         """
-        share = self.share()
-        guesses = []
-        if self.state.plan.expected_s is not None:
-            guesses.append(self.state.plan.expected_s * (1 - share))
-        if share >= ENOUGH_RATIO:
-            guesses.append(self.state.elapsed_s * (1 - share) / share)
-        return (min(guesses), max(guesses)) if guesses else None
+        if not self._planned:
+            return None
+        passed_s = self.state.elapsed_s - self._left_at_s
+        if self.state.revision != self._left_revision and (self._left_s is None or passed_s >= RETHINK_S):
+            shortest_s, _, longest_s = TimeLeft(self.state, self._progress).estimate_s()
+            self._left_s, self._left_at_s, self._left_revision = (
+                (shortest_s, longest_s),
+                self.state.elapsed_s,
+                self.state.revision,
+            )
+            passed_s = 0.0
+        if self._left_s is None:
+            return None
+        shortest_s, longest_s = self._left_s
+        return max(0.0, shortest_s - passed_s), max(0.0, longest_s - passed_s)
 
     def _trial_started(self, event: TrialStarted) -> None:
         """The curve of speeds belongs to one target: another one has another scale."""

@@ -1,0 +1,88 @@
+"""The forecast: begins as a guess, learns from what was measured, and is scored against what came."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmtester.analysis.line import Line
+from llmtester.analysis.progress import Progress
+from llmtester.analysis.state import RunState
+from llmtester.analysis.summarise import summarise
+from llmtester.analysis.time_left import TimeLeft
+from llmtester.domain.events import TrialEnded
+from tests.worlds import LENS, World, fake_plan
+
+
+@given(st.floats(-2, 2), st.floats(0.6, 1.4), st.lists(st.floats(-2, 2), min_size=8, max_size=20, unique=True))
+def test_many_points_are_least_squares(height: float, slope: float, at: list[float]) -> None:
+    """With points enough on a line, the line is found, whatever was expected."""
+    line = Line(0.0, 0.5, 1.0, 1.0, 0.5, 0.05)
+    for x in at:
+        line.add(math.exp(x), math.exp(height + slope * x))
+    if max(at) - min(at) < 1:
+        return
+    middle, sd = line.at(math.exp(1.0))
+    assert middle == pytest.approx(height + slope, abs=0.1)
+    assert sd < 0.2
+
+
+def test_the_interval_narrows_with_every_point() -> None:
+    """What was a guess within a factor becomes a prediction within per cents."""
+    line = Line(0.0, 0.0, 0.7, 1.0, 0.3, 0.05)
+    widths = [line.at(3.0)[1]]
+    for x in (1.0, 2.0, 4.0, 8.0):
+        line.add(x, x * 1.5)
+        widths.append(line.at(3.0)[1])
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] < widths[0] / 5
+
+
+LADDER = [
+    f"m?prefill_tok_per_s={600 / size:.1f}&decode_tok_per_s={40 / size:.3f}&noise=0.01&load_ms=300"
+    f"&size_mb={size * 1000:.0f}&realtime=0:Q{place}"
+    for place, size in enumerate((1.0, 1.3, 1.7, 2.2, 3.0))
+]
+
+
+def test_predictions_are_scored_against_what_came() -> None:
+    """After two rungs of a ladder the speed of the others is known within 15 %, and the summary says so."""
+    state, _ = World().run(fake_plan(*LADDER))
+    rows = [row for row in summarise(state, LENS).forecast if row.quantity == "decode_tok_per_s"]
+    assert [row.predicted.trials_count for row in rows] == [0, 1, 2, 3, 4]
+    assert all(abs(row.error_ratio) < 0.15 for row in rows[2:])
+    assert all(row.predicted.low and row.predicted.high for row in rows)
+
+
+def test_the_time_left_at_a_quarter_is_about_right() -> None:
+    """At 25 % of a run the expected rest is within 25 % of the truth, and the truth within the interval."""
+    world = World()
+    state, _ = world.run(fake_plan(*LADDER))
+    whole_s = state.elapsed_s
+    replayed = RunState()
+    for event in world.events:
+        replayed.apply(event)
+        if isinstance(event, TrialEnded) and replayed.elapsed_s >= whole_s / 4:
+            break
+    shortest_s, expected_s, longest_s = TimeLeft(replayed, Progress(replayed, LENS)).estimate_s()
+    truth_s = whole_s - replayed.elapsed_s
+    assert abs(expected_s / truth_s - 1) < 0.25
+    assert shortest_s < truth_s < longest_s
+
+
+def test_nothing_is_left_at_the_end() -> None:
+    """A finished run needs no time."""
+    state, _ = World().run(fake_plan(LADDER[0]))
+    assert TimeLeft(state, Progress(state, LENS)).estimate_s() == (0.0, 0.0, 0.0)
+
+
+def test_the_time_of_a_run_is_accounted_for() -> None:
+    """Every nanosecond has a cause, and most of a quiet run is measuring."""
+    state, _ = World().run(fake_plan(*LADDER))
+    spent = summarise(state, LENS).wall_time_s
+    assert sum(spent.values()) == pytest.approx(state.elapsed_s)
+    assert spent["server_start"] == pytest.approx(5 * 0.3)
+    assert spent["measured"] > spent["warm_up"] > 0
