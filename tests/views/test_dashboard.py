@@ -88,7 +88,9 @@ def test_time_left_is_the_forecast_and_runs_down() -> None:
     board = board_of(journals.run())
     left = board.time_left_s()
     assert left is not None
-    shortest_s, expected_s, longest_s = TimeLeft(board.state, Progress(board.state, usual_lens(board.state.plan))).estimate_s()
+    shortest_s, expected_s, longest_s = TimeLeft(
+        board.state, Progress(board.state, usual_lens(board.state.plan))
+    ).estimate_s()
     assert left == (shortest_s, longest_s)
     assert shortest_s < expected_s < longest_s
     assert " min left" in shown(board, 80, 24)[0]
