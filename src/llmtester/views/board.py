@@ -39,10 +39,13 @@ RETHINK_S = 5.0
 """Between two looks at the time that is left: nobody reads faster, and it takes milliseconds for thousands of cells."""
 
 
+FELT = ("ttft_ms", "decode_tok_per_s")
+
+
 def usual_lens(plan: Plan) -> Lens:
-    """The lens of somebody who knows no profile: every profile is judged by the metrics that have bands."""
+    """The lens of somebody who knows no profile: every profile is judged by what a person in a chat would feel."""
     profiles = {cell.profile for cell in plan.cells} | {skip.cell.profile for skip in plan.skips}
-    return Lens(dict.fromkeys(profiles, tuple(BANDS)), BANDS)
+    return Lens(dict.fromkeys(profiles, FELT), BANDS)
 
 
 @dataclass(frozen=True, slots=True)
