@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtester.analysis.advice import CERTAINTIES, NOT_MEASURED, UNKNOWN, advise
+from llmtester.analysis.advice_ranking import Evidence
 from llmtester.analysis.advice_rules import KINDS, USES
-from llmtester.analysis.summary import Advice, Rating
+from llmtester.analysis.summary import Advice, Estimate, Rating, StressResult
+from llmtester.domain.records import Absent
 from llmtester.domain.work import ServerSettings
 
 from .advice_worlds import File, advice, chat_cells, depth_cells, every_advice, target
@@ -73,7 +75,7 @@ SCENARIOS: tuple[tuple[str, str, Sequence[File], str | None, dict[str, object]],
     ("degraded kinds are named", "chat", [replace(Q8, right=36), replace(Q4, right={"arithmetic": 12}, reference_right=36, word=ACCEPTABLE)], "M Q8_0", {"caution": "Avoid M Q4_K_M for figures: 28 of 40 sums wrong; M Q8_0 gets 4 wrong."}),
     ("little memory left", "chat", [replace(MID, memory_gb=14.5)], "Mid", {"caution": "14.5 GB of the 16.0 GB"}),
     ("parameters unknown: size stands in", "chat", [replace(MID, billions=None), replace(SMALL, billions=None)], "Small", {}),
-    ("coding without answers", "coding", [MID, SMALL], "Mid", {"basis": "fallback", "certainty": "a first hint", "why": "no answers were checked", "change": "interactive,quality"}),
+    ("coding without answers", "coding", [MID, SMALL], "Mid", {"basis": "fallback", "certainty": "a first hint", "why": "no answers were checked", "change": "stands in for a real measurement"}),
     ("coding with answers", "coding", [replace(MID, right=35), replace(SMALL, right=20)], "Mid", {"basis": "measured", "certainty": "fairly sure", "why": "105 right"}),
     ("coding: JSON decides", "coding", [replace(MID, right={"structured": 2, "logic": 10, "instructions": 8}), replace(SMALL, right=30)], "Small", {"why": "is out"}),
     ("coding: sums do not matter", "coding", [replace(MID, right={"arithmetic": 0}), replace(SMALL, right=30)], "Mid", {}),
@@ -159,6 +161,19 @@ def test_servers_of_one_file_are_one_choice() -> None:
     assert found["long documents"].winner == deep.key
     assert "PARAMETER num_ctx 40960" in found["long documents"].modelfile
     assert found["chat"].ties == ()
+
+
+def test_what_continuous_work_cost_the_winner_is_a_caution() -> None:
+    """A file that loses a quarter of its speed when it is hot is still recommended, and the reader is told."""
+    hot = StressResult(
+        *("cell", MID.key, 600.0, "", Absent("x"), Absent("x"), Estimate(0.75, 0.7, 0.8, 9), Absent("x"), Absent("x")),
+        *("seen", "the clock fell", Absent("x"), Absent("x"), ""),
+    )
+    (found, *_) = advise([target(MID)], chat_cells(MID), (), Evidence(stress=(hot,)))
+    assert "Under continuous work it keeps only 75% of its speed." in found.cautions
+    cool = replace(hot, sustained_ratio=Estimate(0.98, 0.97, 0.99, 9))
+    (found, *_) = advise([target(MID)], chat_cells(MID), (), Evidence(stress=(cool,)))
+    assert not found.cautions
 
 
 def test_the_command_can_be_typed_and_holds_no_secret() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmtester.analysis.advice_ranking import LEVELS_GOOD_ENOUGH
+from llmtester.analysis.advice_rules import BATCH, INTERACTIVE
 from llmtester.analysis.advice_sentences import MEASURE_QUALITY, SENTENCES_LIMIT, Case
 from llmtester.analysis.ratings import ORDER
 from llmtester.analysis.summary import CellSummary, Estimate
@@ -23,15 +24,18 @@ def _changes(case: Case) -> Iterator[str]:
     yield from _larger_but_slow(case)
     yield from _margin(case)
     if case.winner.contender.quality is None:
-        yield f"Damaged answers would: measure them with {MEASURE_QUALITY}"
+        yield f"Nobody checked the answers yet; if they are damaged, another one wins: {MEASURE_QUALITY}"
     if case.stand is not case.use.stands[0]:
-        yield f"So would a real measurement: llmtester run --profiles {','.join(case.use.stands[0].profiles)}"
+        command = f"llmtester run --profiles {','.join(case.use.stands[0].profiles)}"
+        yield f"This rests on what stands in for a real measurement, which may say otherwise: {command}"
 
 
 def _limits(case: Case) -> dict[str, float]:
     """The limits that the winner has to keep to stay on its level, for the metrics that have bands."""
+    if not case.enough or case.profile not in {INTERACTIVE, BATCH}:
+        return {}
     place = ORDER.index(case.use.good if case.winner.level == 0 else case.use.least)
-    return {name: limits[place] for name, limits in case.evidence.bands.items()} if case.enough else {}
+    return {name: limits[place] for name, limits in case.evidence.bands.items()}
 
 
 def _headroom(case: Case, cell: CellSummary) -> Iterator[tuple[float, str, float, Estimate]]:
@@ -66,6 +70,8 @@ def _margin(case: Case) -> Iterator[str]:
             f"Waiting more than {limit / 1000:.0f} s for the first word (here {value.value / 1000:.1f} s), the next "
             f"would take its place: {following}."
         )
+    elif name == "documents_per_hour":
+        yield f"Below {limit:.0f} documents an hour (here {value.value:.0f}) it would not be good enough any more."
 
 
 def _larger_but_slow(case: Case) -> Iterator[str]:

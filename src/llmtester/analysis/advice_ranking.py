@@ -18,7 +18,7 @@ from math import log
 from llmtester.analysis.advice_rules import INTERACTIVE, QUALITY, Stand, Use
 from llmtester.analysis.contenders import Contender, clearly_worse, tied
 from llmtester.analysis.ratings import BANDS, ORDER, Bands, worst
-from llmtester.analysis.summary import Estimate, Measured, Rating, UsableContext
+from llmtester.analysis.summary import Estimate, Measured, Rating, StressResult, UsableContext
 from llmtester.domain.records import Absent
 
 LEVELS_GOOD_ENOUGH = 3
@@ -38,6 +38,7 @@ class Evidence:
     bands: Bands = field(default_factory=lambda: BANDS)
     memory_bytes: int = 0
     usable_context: Mapping[str, UsableContext] = field(default_factory=dict)
+    stress: Sequence[StressResult] = ()
 
 
 @dataclass(frozen=True, slots=True)

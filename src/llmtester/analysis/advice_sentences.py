@@ -15,6 +15,9 @@ from llmtester.domain.text import human_bytes
 NAMES_LIMIT = 3
 SENTENCES_LIMIT = 4
 
+SUSTAINED_RATIO = 0.9
+"""Below this share of the first minute's speed, continuous work is named as a caution."""
+
 MEASURE_QUALITY = f"llmtester run --profiles {QUALITY}"
 
 
@@ -218,6 +221,7 @@ def _cautions(case: Case) -> Iterator[str]:
             f"{winner.label} keeps only {winner.bits:.1f} bits a weight, and nobody measured its answers: "
             f"{MEASURE_QUALITY}"
         )
+    yield from _under_work(case)
     first_winner = sorted(case.every, key=lambda one: one is not winner)
     for one in first_winner:
         yield from _lost_kinds(one.quality, case.use.kinds)
@@ -231,6 +235,15 @@ def _cautions(case: Case) -> Iterator[str]:
         for finding in cell.findings:
             if finding.severity != "note":
                 yield f"{finding.evidence} {finding.remedy}"
+
+
+def _under_work(case: Case) -> Iterator[str]:
+    """What continuous work did to the winner, where it lost noticeably."""
+    keys = {target.key for target in case.winner.contender.targets}
+    for one in case.evidence.stress:
+        ratio = one.sustained_ratio
+        if one.target in keys and isinstance(ratio, Estimate) and ratio.value < SUSTAINED_RATIO:
+            yield one.sentence or f"Under continuous work it keeps only {ratio.value:.0%} of its speed."
 
 
 def _lost_kinds(quality: QualitySummary | None, kinds: Sequence[str]) -> Iterator[str]:

@@ -103,7 +103,8 @@ def _advice(outline: Outline) -> Iterator[str]:
     yield ""
     for advice in others:
         how = f" {code(advice.next_command)}" if advice.next_command else ""
-        yield f"- **{text(advice.use)}:** {text(advice.verdict)} ({text(advice.certainty)}){how}"
+        sure = "" if advice.basis == "not measured" else f" ({text(advice.certainty)})"
+        yield f"- **{text(advice.use)}:** {text(advice.verdict)}{sure}{how}"
         for caution in advice.cautions[:2]:
             yield f"  - {text(caution)}"
     yield ""
