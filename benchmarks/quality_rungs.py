@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llmtester.analysis.quality.bands import QualityBands
 from llmtester.analysis.state import RunState
@@ -24,6 +24,7 @@ MODEL_VARIABLE = "LLMTESTER_STARTER_MODEL"
 SERVER = ServerSettings(context_tok=1024, threads=1)
 """One thread: two on two cores stand still as soon as anything else runs, and one is exact from run to run."""
 BANDS = QualityBands()
+TEMPLATE_KEY = "tokenizer.chat_template"
 
 Change = Callable[[str, Any], Any]
 """Gets the name and the 32-bit values of a tensor, gives new values."""
@@ -56,6 +57,40 @@ def rounded(bits: int) -> Change:
     return change
 
 
+def noisy(share: float, seed: int) -> Change:
+    """Normal noise on every matrix: its standard deviation is ``share`` of that of each block of 32 weights."""
+
+    def change(name: str, values: Any) -> Any:
+        import zlib
+
+        import numpy as np
+
+        if values.ndim < 2:
+            return values
+        chance = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        blocks = values.reshape(-1, 32)
+        noise = chance.standard_normal(blocks.shape, dtype=np.float32) * (share * blocks.std(axis=1, keepdims=True))
+        return (blocks + noise).reshape(values.shape).astype(np.float32)
+
+    return change
+
+
+def mixed(kinds: Mapping[str, str]) -> Change:
+    """Tensors whose name holds a key are rounded to its kind, as in the mixes of llama.cpp's own quantizer."""
+
+    def change(name: str, values: Any) -> Any:
+        from gguf import GGMLQuantizationType
+        from gguf.quants import dequantize, quantize
+
+        kind = next((kind for part, kind in kinds.items() if part in name), None)
+        if kind is None or values.ndim < 2:
+            return values
+        wanted = GGMLQuantizationType[kind]
+        return dequantize(quantize(values, wanted), wanted)
+
+    return change
+
+
 def broken(name: str, values: Any) -> Any:
     """Three tensors in the middle with their rows out of order, as after a bad conversion."""
     hit = name in {"blk.9.ffn_down.weight", "blk.15.attn_v.weight", "blk.20.ffn_up.weight"}
@@ -78,8 +113,10 @@ def write(source: Path, destination: Path, kind: str, change: Change = unchanged
             continue
         held = entry.types[0]
         element = entry.types[-1] if held == GGUFValueType.ARRAY else None
-        value = template if template and entry.name == "tokenizer.chat_template" else entry.contents()
+        value = template if template and entry.name == TEMPLATE_KEY else entry.contents()
         writer.add_key_value(entry.name, value, held, sub_type=element)
+    if template and TEMPLATE_KEY not in reader.fields:
+        writer.add_string(TEMPLATE_KEY, template)
     for tensor in reader.tensors:
         values = change(tensor.name, dequantize(tensor.data, tensor.tensor_type))
         if values.ndim < 2:
@@ -154,6 +191,6 @@ def loads(*names: str, **options: Any) -> list[Load]:
     return [load for load in QualityProfile(QualityOptions(**options)).loads(None) if load.name in names]
 
 
-def with_cache(settings: ServerSettings) -> ServerSettings:
-    """The same server with its context cache in 4 bits."""
-    return replace(settings, cache_type_k="q4_0", cache_type_v="q4_0", flash_attention="on")
+def with_cache(kind: Literal["q8_0", "q4_0"]) -> ServerSettings:
+    """A server with its context cache in fewer bits, which takes flash attention."""
+    return replace(SERVER, cache_type_k=kind, cache_type_v=kind, flash_attention="on")

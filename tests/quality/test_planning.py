@@ -16,6 +16,7 @@ from llmtester.domain.ports import Bench
 from llmtester.domain.work import Load, Message, ModelRef, Plan, Request, ServerSettings
 from llmtester.profiles.base import BaseProfile
 from llmtester.profiles.interactive import InteractiveProfile
+from llmtester.profiles.quality.profile import QualityProfile
 from llmtester.runner import planner
 from tests.worlds import World, model
 
@@ -103,3 +104,14 @@ def test_what_a_profile_cannot_ask_is_skipped_with_its_reason() -> None:
     cells = world.summary.cells  # type: ignore[attr-defined]  # set by run
     assert [cell.status for cell in cells] == ["skipped", "skipped", "done", "done"]
     assert "probabilities" in cells[0].reason
+
+
+def test_a_refusing_profile_is_skipped_with_its_reason_before_anything_starts() -> None:
+    """With caches of 4 bits the quality of every file is skipped in the plan; the other profile is measured."""
+    profiles = {"interactive": InteractiveProfile(), "quality": QualityProfile()}
+    server = ServerSettings(cache_type_k="q4_0", cache_type_v="q4_0")
+    wanted = planner.Wanted("fake", variants("F16", "Q4_K_M"), profiles, server, 1, Hardware(2, 10**12))
+    plan = planner.plan(wanted, lambda one, settings: None)
+    assert {cell.profile for cell in plan.cells} == {"interactive"}
+    assert {skip.cell.profile for skip in plan.skips} == {"quality"}
+    assert all("damages the reference too" in skip.reason for skip in plan.skips)

@@ -20,6 +20,7 @@ from llmtester.engines import llama_logprobs
 from llmtester.engines.embedded import EmbeddedEngine
 from llmtester.engines.http_session import LlamaSession
 from llmtester.engines.llama_logprobs import Route
+from llmtester.profiles.quality.texts import TEXTS
 
 QUESTION = (Message("user", "Name three things that float on water."),)
 
@@ -64,7 +65,7 @@ def test_a_copy_of_the_file_is_the_reference(starter_model: Path, tmp_path: Path
     shutil.copyfile(starter_model, tmp_path / "copy.gguf")
     reference = quality_rungs.target(starter_model, "Q4_1")
     copy = quality_rungs.target(tmp_path / "copy.gguf", "copy")
-    options = {"texts_count": 8, "text_tok": 12}
+    options = {"texts": TEXTS[:8], "text_tok": 12}
     work = quality_rungs.plan(reference, [copy], quality_rungs.loads("fidelity", "floor", **options))
     state, _ = quality_rungs.measured(work, tmp_path, options)
     (_, found) = assess(state, quality_rungs.BANDS)

@@ -60,6 +60,19 @@ WORD = item("word", "Anna", options=("Anna", "Ben"))
         (item("json", '{"a":1}'), '```json\n{"a": 1}\n```', "correct"),
         (item("json", '{"a":1}'), '{"a": "1"}', "wrong"),
         (item("json", '{"a":1}'), 'Sure: {"a": 1}', "no_answer"),
+        (item("json", '{"job":"baker"}'), 'Here it is:\n```json\n{"job": "Baker"}\n```\nThat is all.', "correct"),
+        (item("json", '{"a":1}'), '```\n{"a": 1}\n```\nor\n```\n{"a": 2}\n```', "no_answer"),
+        (item("json", '{"a":1}'), '{"A": 1}', "wrong"),
+        (item("json", '{"a":1}'), '{"a": true}', "wrong"),
+        (item("text", "16:18"), "It drives 28 minutes. The answer is 16:18.", "correct"),
+        (item("text", "16:18"), "The answer to the question is: 28:50", "wrong"),
+        (item("number", "4"), "A square has four sides.", "correct"),
+        (item("number", "4"), "Four, not 5.", "wrong"),
+        (item("number", "15"), "Therefore, the correct answer is 15.", "correct"),
+        (item("date", "2021-10-02"), "The new shop opens on 2 October 2021.", "correct"),
+        (item("date", "2021-10-02"), "It opens on October 2nd, 2021.", "correct"),
+        (item("date", "2021-10-02"), "It opens on 2 August 2021.", "wrong"),
+        (item("date", "2021-10-02"), "It opens on 2/10/2021.", "no_answer"),
     ],
 )
 def test_ways_to_write_an_answer(asked: Item, reply: str, outcome: str) -> None:
@@ -102,6 +115,13 @@ def test_rules_count_as_people_do(name: str, argument: str, kept: bool, text: st
     """Examples of rules that are kept and broken."""
     assert RULES[name].holds(text, argument) is kept
     assert broken(text, ((name, argument),)) == (() if kept else (name,))
+
+
+def test_a_rule_is_asked_for_with_its_argument() -> None:
+    """Arguments of two parts are spread over the sentence."""
+    assert RULES["times"].request("sea:2") == "Use the word 'sea' exactly 2 times."
+    assert "'cat' and later the word 'dog'" in RULES["order"].request("cat:dog")
+    assert "'z'" in RULES["without_letter"].request("z")
 
 
 def write(path: Path, data: object) -> Path:

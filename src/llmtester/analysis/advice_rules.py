@@ -154,6 +154,8 @@ KINDS = {
     "look-up": ("finding facts in a list", "look-ups"),
     "order": ("putting things in order", "orderings"),
     "counting": ("counting", "counts"),
-    "language": ("grammar and spelling", "answers"),
+    "language": ("words and spelling", "answers"),
+    "basics": ("the simplest questions", "answers"),
+    "knowledge": ("general knowledge", "answers"),
 }
 """A kind of question as a person names it: what to avoid a file for, and what was wrong."""

@@ -130,7 +130,7 @@ def _with_quality(cell: CellSummary, quality: Sequence[QualitySummary]) -> CellS
     refused = of_target.rating if of_target.refused else Rating.NOT_RATED
     because = of_target.refused[0] if of_target.refused else f"{cell.load.name} beside the reference"
     rating = of_target.evidence.get(cell.load.name, refused)
-    if rating is Rating.NOT_RATED:
+    if rating is Rating.NOT_RATED and not of_target.refused:
         because = "it is the reference" if of_target.reference is None else "there is too little evidence for a word"
     findings_kept = tuple(finding for finding in cell.findings if finding.code not in SPEED_FINDINGS)
     return replace(cell, rating=rating, rating_because=because, meaning=of_target.sentence, findings=findings_kept)

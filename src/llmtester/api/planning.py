@@ -33,7 +33,7 @@ def plan(loaded: Loaded) -> Plan:
     profiles = profiles_of(settings, settings.profiles.enabled)
     chosen = _choose_models(settings, engine, compare=any(profile.compares for profile in profiles.values()))
     machine = this_machine()
-    packs, unused = references.usable(profiles, settings.server.context_tok)
+    packs, unused = references.usable(profiles, settings.server.as_server_settings())
     wanted = planner.Wanted(
         engine=name,
         models=chosen.models,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from llmtester.analysis.quality.preflight import flags_apart
 from llmtester.api.reporting import find_run
 from llmtester.domain.errors import EnvironmentNotReady, NothingToDo
 from llmtester.domain.ports import Profile, Session
 from llmtester.domain.text import printable
-from llmtester.domain.work import Target
+from llmtester.domain.work import ServerSettings, Target
 from llmtester.settings import Settings
 from llmtester.store import journal, references
 from llmtester.store.references import Pack
@@ -50,19 +51,22 @@ def import_reference(path: Path) -> Pack:
     return references.keep(path, folder())
 
 
-def usable(profiles: dict[str, Profile], context_tok: int | None) -> tuple[tuple[Pack, ...], tuple[str, ...]]:
-    """The imported packs that answer what ``profiles`` will ask, and notes on those that do not."""
-    needed = {load.content for profile in profiles.values() if profile.compares for load in profile.loads(context_tok)}
+def usable(profiles: dict[str, Profile], server: ServerSettings) -> tuple[tuple[Pack, ...], tuple[str, ...]]:
+    """The imported packs that answer what ``profiles`` will ask ``server``, and notes on those that do not."""
+    comparing = [profile for profile in profiles.values() if profile.compares and not profile.refuses(server)]
+    needed = {load.content for profile in comparing for load in profile.loads(server.context_tok)}
     if not needed:
         return (), ()
-    packs = references.kept_in(folder())
-    fitting = tuple(pack for pack in packs if needed <= pack.contents)
-    notes = tuple(
-        f"The imported reference {printable(pack.target.model.label)} answered other questions and is not used"
-        for pack in packs
-        if pack not in fitting
-    )
-    return fitting, notes
+    fitting: list[Pack] = []
+    notes: list[str] = []
+    for pack in references.kept_in(folder()):
+        apart = flags_apart(pack.target.settings, server)
+        reason = f"is not used: {apart}" if apart else "answered other questions and is not used"
+        if apart or not needed <= pack.contents:
+            notes.append(f"The imported reference {printable(pack.target.model.label)} {reason}")
+        else:
+            fitting.append(pack)
+    return tuple(fitting), tuple(notes)
 
 
 def standard_questions() -> str:

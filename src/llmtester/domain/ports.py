@@ -19,7 +19,7 @@ from llmtester.domain.records import (
     Sample,
     SessionFacts,
 )
-from llmtester.domain.work import Load, Message, ModelRef, Request, Target
+from llmtester.domain.work import Load, Message, ModelRef, Request, ServerSettings, Target
 
 OnArrival: TypeAlias = Callable[[int], None]
 """Called with the monotonic time of each event of the stream as it is read; for displays, never for metrics."""
@@ -117,6 +117,10 @@ class Profile(Protocol):
 
     def loads(self, context_tok: int | None) -> Sequence[Load]:
         """The loads to measure for a model that was trained for ``context_tok`` (``None``: unknown)."""
+        ...
+
+    def refuses(self, server: ServerSettings) -> str | None:
+        """In words why nothing sound can be measured on servers started like this, and what to do; else ``None``."""
         ...
 
     async def requests(self, load: Load, trial: int, seed: int, bench: Bench) -> Sequence[Request]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from llmtester.domain.ports import Bench
 from llmtester.domain.records import Completion, Grade
-from llmtester.domain.work import Load, Request
+from llmtester.domain.work import Load, Request, ServerSettings
 
 
 class BaseProfile(ABC):
@@ -33,6 +33,10 @@ class BaseProfile(ABC):
     async def requests(self, load: Load, trial: int, seed: int, bench: Bench) -> Sequence[Request]:
         """The requests of one trial: equal arguments and tokenizer give equal requests, and no two trials share a
         prompt. Raises ``NotMeasurable`` if this server cannot be asked, and what ``bench.count_tokens`` raises."""
+
+    def refuses(self, server: ServerSettings) -> str | None:
+        """In words why nothing sound can be measured on servers started like this, and what to do; else ``None``."""
+        return None
 
     def grade(self, request: Request, completion: Completion) -> Grade | None:
         """``None``: this profile measures speed and has no right or wrong answer."""

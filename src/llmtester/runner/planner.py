@@ -100,7 +100,10 @@ def _offers(wanted: Wanted, model: ModelRef, need_bytes: NeedBytes) -> Iterator[
         loads = profile.loads(model.context_tok)
         provision = servers.provide(model, wanted.server, loads, need_bytes, wanted.hardware.memory_bytes)
         target = Target(wanted.engine, model, provision.settings)
-        yield _Offer(target, name, provision.loads, provision.refused)
+        if reason := profile.refuses(provision.settings):
+            yield _Offer(target, name, (), tuple((load, reason) for load in loads))
+        else:
+            yield _Offer(target, name, provision.loads, provision.refused)
 
 
 def _pack_offers(wanted: Wanted, pack: Target) -> Iterator[_Offer]:

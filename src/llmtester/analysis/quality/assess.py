@@ -8,7 +8,7 @@ from dataclasses import replace
 from llmtester.analysis.quality import bands as judging
 from llmtester.analysis.quality import fidelity, stability, tasks
 from llmtester.analysis.quality.bands import Judged, QualityBands
-from llmtester.analysis.quality.preflight import problems
+from llmtester.analysis.quality.preflight import endings, flags_apart, problems, unsteady
 from llmtester.analysis.quality.sentences import details, sentence, warnings
 from llmtester.analysis.quality.statistics import holm, sequential
 from llmtester.analysis.state import CellState, RunState
@@ -17,6 +17,7 @@ from llmtester.domain.records import Absent, Sample
 from llmtester.domain.work import Target
 
 PROFILE = "quality"
+NOT_COMPARED = "not compared"
 FIDELITY, FLOOR, TASKS, STABILITY = "fidelity", "floor", "tasks", "stability"
 
 Samples = Mapping[str, Sample]
@@ -55,24 +56,47 @@ def _assess(state: RunState, target: Target, cells: list[CellState], bands: Qual
     own = {load: answers(state, target.key, load) for load in (FIDELITY, TASKS, STABILITY)}
     if reference is None:
         return _baseline(target, own, answers(state, target.key, FLOOR), bool(_candidates_of(cells, target)))
+    compared_with = next(cell.cell.target for cell in cells if cell.cell.target.key == reference)
+    if apart := flags_apart(compared_with.settings, target.settings):
+        return _incomparable(target, compared_with, apart)
     told = {load: answers(state, reference, load) for load in (FIDELITY, TASKS, STABILITY)}
     floor = fidelity.compare(told[FIDELITY], answers(state, reference, FLOOR))
     refused = problems(told[FIDELITY], own[FIDELITY])
     followed: Fidelity | Absent = (
         Absent(refused[0]) if refused else fidelity.measure(fidelity.compare(told[FIDELITY], own[FIDELITY]), floor)
     )
+    if isinstance(followed, Fidelity) and (noise := unsteady(followed.floor_kl_nats, bands.kl_nats[0])):
+        followed = Absent(noise)
     return QualitySummary(
         target=target.key,
         label=target.model.label,
         reference=reference,
-        reference_label=next(c.cell.target.model.label for c in cells if c.cell.target.key == reference),
+        reference_label=compared_with.model.label,
         rating=Rating.NOT_RATED,
         words="not rated",
         fidelity=followed,
         tasks=tasks.measure(told[TASKS], own[TASKS]),
         stability=stability.measure(told[STABILITY], own[STABILITY]),
         refused=refused,
+        warnings=endings(own[TASKS].values()),
         example=tasks.example(told[TASKS], own[TASKS]),
+    )
+
+
+def _incomparable(target: Target, reference: Target, reason: str) -> QualitySummary:
+    """No verdict: the fault is in how the servers were started, not in the file."""
+    nothing = Absent(reason)
+    return QualitySummary(
+        target=target.key,
+        label=target.model.label,
+        reference=reference.key,
+        reference_label=reference.model.label,
+        rating=Rating.NOT_RATED,
+        words=NOT_COMPARED,
+        fidelity=nothing,
+        tasks=nothing,
+        stability=nothing,
+        refused=(reason,),
     )
 
 
@@ -90,10 +114,11 @@ def _baseline(target: Target, own: Mapping[str, Samples], floor: Samples, compar
         reference=None,
         reference_label="",
         rating=Rating.NOT_RATED,
-        words="reference" if compared else "not compared",
+        words="reference" if compared else NOT_COMPARED,
         fidelity=fidelity.measure(noise, noise) if noise else Absent(nothing),
         tasks=tasks.measure(own[TASKS], own[TASKS]),
         stability=stability.measure(own[STABILITY], own[STABILITY]),
+        warnings=endings(own[TASKS].values()),
     )
 
 
@@ -113,14 +138,16 @@ def _rated(one: QualitySummary, bands: QualityBands) -> QualitySummary:
     if one.reference is None:
         return replace(one, sentence=sentence(one), details=details(one))
     evidence = judge(one, bands)
-    if one.refused:
+    if one.refused and one.words == NOT_COMPARED:
+        rated = one
+    elif one.refused:
         rated = replace(one, rating=Rating.FAILED, words="failed")
     elif not evidence:
         rated = one
     else:
         combined = Judged(*(_worst(evidence, part) for part in ("rating", "best", "worst")))
         rated = replace(one, rating=combined.rating, words=judging.in_words(combined), evidence=_named(evidence))
-    rated = replace(rated, warnings=warnings(rated))
+    rated = replace(rated, warnings=(*warnings(rated), *rated.warnings))
     return replace(rated, sentence=sentence(rated), details=details(rated))
 
 

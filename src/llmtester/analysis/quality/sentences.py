@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from llmtester.analysis.advice_rules import KINDS
 from llmtester.analysis.quality.statistics import ALPHA
 from llmtester.analysis.summary import Estimate, Fidelity, QualitySummary, Rating, Stability, Tasks
 from llmtester.domain.records import Absent
 
 SMALLEST_SHOWN_NATS = 1e-3
 """Below this a divergence is within the error of 32-bit probabilities."""
+
+NAMED_COUNT = 3
+"""Kinds that are told with their figures; a file that loses more of them is beyond details."""
 
 RECOMMENDATION = {
     Rating.EXCELLENT: "Nothing is lost that anyone would notice.",
@@ -48,9 +52,10 @@ def _of_reference(one: QualitySummary) -> str:
     if isinstance(one.tasks, Tasks):
         right = f"it answered {one.tasks.correct_count} of {one.tasks.asked_count} questions right"
         kinds = [part for part in one.tasks.categories if not part.informative]
-        note = f" ({_listed([part.name for part in kinds])}: too hard for it to tell anything)" if kinds else ""
+        hard = _listed([kind_in_words(part.name) for part in kinds]) if kinds else ""
+        note = f"; {hard} cannot tell anything, because it does not do better there than guessing" if kinds else ""
     else:
-        right, note = "its answers cannot be judged", ""
+        right, note = "no answers to questions were judged", ""
     role = "the others are compared with it" if one.words == "reference" else "there is nothing to compare it with"
     return f"{one.label}: {right}{note}; {role}."
 
@@ -61,17 +66,20 @@ def _listed(names: list[str]) -> str:
 
 def _of_tasks(found: Tasks) -> str:
     flips = found.worse_count + found.better_count
-    asked = f"Of {found.asked_count} questions {flips} came out differently"
-    split = f", {found.worse_count} worse and {found.better_count} better" if flips else ""
+    if flips == 0:
+        asked = f"All {found.asked_count} questions came out the same"
+    else:
+        split = f"{found.worse_count} worse, {found.better_count} better"
+        asked = f"Of {found.asked_count} questions, {flips} came out differently ({split})"
     if found.p_value_holm < ALPHA:
-        return f"{asked}{split}: it lost {found.loss_ratio.value * 100:.0f} in 100, and that is no accident."
+        return f"{asked}: it gets {found.loss_ratio.value * 100:.0f} fewer of 100 right, and that is not chance."
     detectable = found.detectable_loss_ratio
     limit = (
-        "too few to find any loss"
+        "these are too few questions to find a loss"
         if isinstance(detectable, Absent)
-        else f"a drop above {detectable * 100:.0f} in 100 would probably have shown"
+        else f"a loss of more than {detectable * 100:.0f} in 100 would probably have shown"
     )
-    return f"{asked}{split}: no loss that we can prove; {limit}."
+    return f"{asked}{'; that can be chance' if flips else ''}: {limit}."
 
 
 def _of_stability(found: Stability) -> str:
@@ -83,9 +91,14 @@ def _of_stability(found: Stability) -> str:
     ]
     said = [f"{what} in {count}" for count, what in troubles if count]
     if not said:
-        return "No looping."
+        return f"It did not repeat itself in {found.asked_count} long answers."
     reference = f" (the full-quality version repeated itself in {found.reference_looping_count})"
     return f"It {_listed(said)} of {found.asked_count} long answers{reference if found.looping_count else ''}."
+
+
+def kind_in_words(name: str) -> str:
+    """A kind of question as a person names it; the user's own kinds keep their name, which is untrusted text."""
+    return KINDS[name][0] if name in KINDS else name
 
 
 def warnings(one: QualitySummary) -> tuple[str, ...]:
@@ -94,11 +107,15 @@ def warnings(one: QualitySummary) -> tuple[str, ...]:
         return ()
     lost = [part for part in one.tasks.categories if part.degraded]
     lost.sort(key=lambda part: (part.correct_count - part.reference_correct_count) / part.asked_count)
-    return tuple(
-        f"It loses {part.name} {'first' if index == 0 else 'too'}: {part.asked_count - part.correct_count} of "
-        f"{part.asked_count} wrong against {part.asked_count - part.reference_correct_count}."
-        for index, part in enumerate(lost)
-    )
+    lines = [
+        f"It loses {kind_in_words(part.name)} {'first' if index == 0 else 'too'}: "
+        f"{part.asked_count - part.correct_count} of {part.asked_count} wrong "
+        f"({one.reference_label}: {part.asked_count - part.reference_correct_count})."
+        for index, part in enumerate(lost[:NAMED_COUNT])
+    ]
+    if rest := [kind_in_words(part.name) for part in lost[NAMED_COUNT:]]:
+        lines.append(f"As clearly it loses {_listed(rest)}.")
+    return tuple(lines)
 
 
 def details(one: QualitySummary) -> tuple[str, ...]:

@@ -19,13 +19,15 @@ from llmtester.analysis.summary import CategoryResult, DifferingAnswer, Estimate
 from llmtester.domain.records import Absent, Sample
 
 CHANCE_RATIO: Mapping[str, float] = {
+    "reading": 0.1,
+    "logic": 0.3,
     "look-up": 0.25,
     "order": 0.25,
-    "counting": 0.25,
+    "counting": 0.1,
     "language": 0.25,
-    "logic": 0.3,
 }
-"""Share that guessing gets right: four words to choose from; logic offers two to six. Others: nothing."""
+"""Share that guessing gets right: one of four words that are named; logic offers two to six; of reading and counting a
+third names them. Others: nothing."""
 
 ABOVE_CHANCE_RATIO = 0.10
 """One of the two must be surely this much better than guessing, or a category cannot show a loss.

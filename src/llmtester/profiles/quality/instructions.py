@@ -62,9 +62,9 @@ def _worded(dice: Dice, text: str, names: Sequence[str]) -> list[Rule]:
 
 
 def _item(dice: Dice, level: int, text: str, own: Sequence[Rule], words: Sequence[str]) -> Draft:
-    """An item about ``text``: its own rules and up to ``level`` rules about words."""
-    rules = tuple(dict.fromkeys([*own, *_worded(dice, text, dice.sample(words, level))]))
-    asked = "\n".join(f"- {RULES[name].asked.format(argument)}" for name, argument in rules)
+    """An item about ``text``: its own rules and, from level 2 on, one or two about words."""
+    rules = tuple(dict.fromkeys([*own, *_worded(dice, text, dice.sample(words, level - 1))]))
+    asked = "\n".join(f"- {RULES[name].request(argument)}" for name, argument in rules)
     wrong = tuple(_break(text, rule) for rule in rules)
     return Draft(
         f"Write about {_subject(dice)}. Follow all of these rules:\n{asked}",

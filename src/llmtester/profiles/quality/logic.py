@@ -196,7 +196,7 @@ def kinship(dice: Dice, level: int) -> Draft:
         right,
         tuple(wrong[:3]),
         type="word",
-        options=tuple(sorted(names)),
+        options=tuple(sorted(name for name in names if name != child)),
     )
 
 

@@ -11,11 +11,11 @@ from llmtester.domain.errors import NotMeasurable
 from llmtester.domain.logprobs import unpack
 from llmtester.domain.ports import Bench
 from llmtester.domain.records import Completion, Grade
-from llmtester.domain.work import Load, Message, Request, Timeouts
+from llmtester.domain.work import Load, Message, Request, ServerSettings, Timeouts
 from llmtester.profiles.base import BaseProfile
 from llmtester.profiles.quality import question_set, scoring
 from llmtester.profiles.quality.question_set import QuestionSet
-from llmtester.profiles.quality.texts import OPEN_TEXTS, TEXTS, TEXTS_VERSION, Text
+from llmtester.profiles.quality.texts import OPEN_TEXTS, TEXTS, Text, texts_content
 
 FIDELITY, FLOOR, TASKS, STABILITY = "fidelity", "floor", "tasks", "stability"
 TEXTS_PER_TRIAL, FLOOR_TRIALS, ITEMS_PER_TRIAL, OPEN_PER_TRIAL = 4, 2, 8, 2
@@ -35,16 +35,19 @@ TYPICAL_PROMPT_TOK = 80
 """For the forecast: questions take 60 to 110 tokens, texts 40."""
 
 OPEN_TEMPERATURE = 0.7
+DAMAGING_CACHES = frozenset({"q4_0"})
+"""Measured on a sound file: 0.05 nats and one word in ten, as much as a file of 4 bits; 8 bits cost 0.004 nats."""
+
 TIMEOUTS = Timeouts(total_s=1800.0)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class QualityOptions:
-    """``questions``: a file that replaces or extends the standard set. Lengths in tokens."""
+    """``questions``: a file that replaces or extends the standard set; ``texts`` are followed. Lengths in tokens."""
 
     questions: Path | None = None
-    texts_count: int = len(TEXTS)
+    texts: tuple[Text, ...] = TEXTS
     text_tok: int = 40
     open_tok: int = 256
     items_count: int | None = None
@@ -80,10 +83,10 @@ class QualityProfile(BaseProfile):
         """All loads that fit ``context_tok``; trials are batches of texts or questions and never repeat."""
         options = self.options
         items = self._items_count()
-        texts = min(options.texts_count, len(TEXTS))
+        texts = len(options.texts)
         opens = QUICK_OPEN if self.quick else len(OPEN_TEXTS)
         longest_tok = max((item.max_tok for item in self.questions.items[:items]), default=1)
-        texts_name, items_name = f"texts {TEXTS_VERSION}", f"questions {self.questions.hash[:12]}"
+        texts_name, items_name = texts_content(options.texts), f"questions {self.questions.hash[:12]}"
         candidates = (
             _load(FIDELITY, texts, TEXTS_PER_TRIAL, options.text_tok, texts_name),
             _load(FLOOR, min(texts, FLOOR_TRIALS * TEXTS_PER_TRIAL), TEXTS_PER_TRIAL, options.text_tok, texts_name),
@@ -91,6 +94,15 @@ class QualityProfile(BaseProfile):
             _load(STABILITY, opens, OPEN_PER_TRIAL, options.open_tok, texts_name),
         )
         return tuple(load for load in candidates if context_tok is None or _needed_tok(load) <= context_tok)
+
+    def refuses(self, server: ServerSettings) -> str | None:
+        """A cache that damages the reference would hide what the quantization costs."""
+        if not DAMAGING_CACHES & {server.cache_type_k, server.cache_type_v}:
+            return None
+        return (
+            "a cache of 4 bits damages the reference too, so nothing sound is left to compare with; measure quality by "
+            "itself: --profiles quality --set server.cache_type_k=f16 --set server.cache_type_v=f16"
+        )
 
     def _stopping(self, items: int) -> dict[str, Any]:
         """In quick mode questions end as soon as the answer is clear, after two batches at least."""
@@ -124,7 +136,7 @@ class QualityProfile(BaseProfile):
         if not bench.facts.capabilities.logprobs:
             raise NotMeasurable(f"{bench.facts.engine} does not tell the probabilities of tokens")
         made = []
-        for text in _batch(TEXTS[: self.options.texts_count], trial, TEXTS_PER_TRIAL):
+        for text in _batch(self.options.texts, trial, TEXTS_PER_TRIAL):
             prefix = "floor" if load.name == FLOOR else "text"
             if bench.is_reference and load.name == FIDELITY:
                 made.append(self._text_request(prefix, text, None))

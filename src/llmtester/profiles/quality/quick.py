@@ -22,68 +22,44 @@ from llmtester.profiles.quality.words import (
     WEEKDAYS,
 )
 
-NUMBER_WORDS_TO_TWENTY = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
+
+def _open(question: str, right: str, others: list[str]) -> Draft:
+    """The words that can be meant stand in the question; a list of them would only be repeated by small models."""
+    return Draft(
+        question,
+        right,
+        tuple(others),
+        type="word",
+        options=tuple(sorted([right, *others])),
+        oracle=right,
+        replies=tuple(others),
+    )
 
 
 def _closed(dice: Dice, question: str, right: str, others: list[str]) -> Draft:
     options = dice.shuffled([right, *others])
-    return Draft(
-        f"{question}\nChoose one word: {', '.join(options)}.",
-        right,
-        tuple(others),
-        type="word",
-        options=tuple(sorted(options)),
-        oracle=right,
-        replies=tuple(others),
-    )
+    return _open(f"{question}\nChoose one word: {', '.join(options)}.", right, others)
 
 
 def where_is(dice: Dice, level: int) -> Draft:
     names, rooms = dice.sample(NAMES, 4), dice.sample(ROOMS, 4)
     asked = dice.below(4)
     told = ". ".join(f"{name} is in the {room}" for name, room in zip(names, rooms, strict=True))
-    return _closed(
-        dice, f"{told}. Where is {names[asked]}?", rooms[asked], [room for room in rooms if room != rooms[asked]]
-    )
+    return _open(f"{told}. Where is {names[asked]}?", rooms[asked], [room for room in rooms if room != rooms[asked]])
 
 
 def who_carries(dice: Dice, level: int) -> Draft:
     names, things = dice.sample(NAMES, 4), dice.sample(OBJECTS, 4)
     asked = dice.below(4)
     told = ". ".join(f"{name} carries the {thing}" for name, thing in zip(names, things, strict=True))
-    return _closed(
-        dice, f"{told}. Who carries the {things[asked]}?", names[asked], [n for n in names if n != names[asked]]
-    )
+    return _open(f"{told}. Who carries the {things[asked]}?", names[asked], [n for n in names if n != names[asked]])
 
 
 def row_of(dice: Dice, level: int) -> Draft:
     goods, colours = dice.sample(GOODS, 4), dice.sample(COLOURS, 4)
     asked = dice.below(4)
     rows = "\n".join(f"{good}: {colour}" for good, colour in zip(goods, colours, strict=True))
-    return _closed(
-        dice,
+    return _open(
         f"{rows}\nWhich colour is listed for {goods[asked]}?",
         colours[asked],
         [c for c in colours if c != colours[asked]],
@@ -95,8 +71,7 @@ def in_order(dice: Dice, level: int) -> Draft:
     place = dice.below(4)
     told = ", then ".join(names)
     words = ("first", "second", "third", "last")
-    return _closed(
-        dice,
+    return _open(
         f"They arrive one by one: {told}. Who arrives {words[place]}?",
         names[place],
         [n for n in names if n != names[place]],
@@ -108,9 +83,7 @@ def greatest(dice: Dice, level: int) -> Draft:
     told = ". ".join(f"{name} has {number} points" for name, number in zip(names, numbers, strict=True))
     most = dice.below(2) == 0
     right = names[numbers.index(max(numbers) if most else min(numbers))]
-    return _closed(
-        dice, f"{told}. Who has the {'most' if most else 'fewest'} points?", right, [n for n in names if n != right]
-    )
+    return _open(f"{told}. Who has the {'most' if most else 'fewest'} points?", right, [n for n in names if n != right])
 
 
 def chain(dice: Dice, level: int) -> Draft:
@@ -119,7 +92,7 @@ def chain(dice: Dice, level: int) -> Draft:
     told = ". ".join(f"{one} is {more} than {other}" for one, other in pairwise(names))
     high = dice.below(2) == 0
     right = names[0] if high else names[-1]
-    return _closed(dice, f"{told}. Who is the {most if high else least}?", right, [n for n in names if n != right])
+    return _open(f"{told}. Who is the {most if high else least}?", right, [n for n in names if n != right])
 
 
 def change(dice: Dice, level: int) -> Draft:
@@ -144,9 +117,9 @@ def half(dice: Dice, level: int) -> Draft:
 
 
 def _number(dice: Dice, question: str, right: int) -> Draft:
-    near = [value for value in range(max(0, right - 3), min(20, right + 3) + 1) if value != right]
-    words = NUMBER_WORDS_TO_TWENTY
-    return _closed(dice, question, words[right], [words[value] for value in dice.sample(near, 3)])
+    near = [value for value in range(max(0, right - 3), right + 4) if value != right]
+    wrong = tuple(str(value) for value in dice.sample(near, 3))
+    return Draft(question, str(right), wrong, oracle=str(right), replies=wrong)
 
 
 def odd_one(dice: Dice, level: int) -> Draft:
@@ -204,11 +177,17 @@ def effect(dice: Dice, level: int) -> Draft:
     return _closed(dice, f"{name} tells: {cause}. Which word fits best to what came of it?", right, others)
 
 
-_CLOSING, _ROOM = "Answer with that one word only.", 12
+_CLOSING, _ROOM = "Answer with one word only.", 24
+"""Room for a model that writes a sentence although told not to."""
 
 LOOKUP = Category("look-up", (("where", where_is), ("carries", who_carries), ("row", row_of)), _CLOSING, _ROOM)
 ORDER = Category("order", (("arrival", in_order), ("points", greatest), ("chain", chain)), _CLOSING, _ROOM)
-COUNTING = Category("counting", (("change", change), ("weekday", weekday), ("half", half)), _CLOSING, _ROOM)
+COUNTING = Category(
+    "counting",
+    (("change", change), ("weekday", weekday), ("half", half)),
+    "Answer with one word or number only.",
+    _ROOM,
+)
 LANGUAGE = Category(
     "language",
     (

@@ -72,7 +72,11 @@ def dialogue(dice: Dice, level: int) -> Draft:
     right = carrier[asked]
     wrong = tuple(name for name in (one, two, three) if name != right)
     return Draft(
-        f"{text}\nWho carries the {asked} to the {room} on {day}? Answer with the name.", right, wrong, type="text"
+        f"{text}\nWho carries the {asked} to the {room} on {day}? Answer with the name.",
+        right,
+        wrong,
+        type="word",
+        options=tuple(sorted((one, two, three))),
     )
 
 

@@ -1,6 +1,7 @@
 """Rules that a text keeps or breaks, each decided by counting: what the category "instructions" is made of.
 
-``RULES`` maps a name to how it is checked and how it is asked for; ``{0}`` stands for its argument.
+``RULES`` maps a name to how it is checked and how it is asked for; ``{0}`` and ``{1}`` stand for the parts of its
+argument, which a colon divides.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ class RuleKind:
 
     holds: Callable[[str, str], bool]
     asked: str
+
+    def request(self, argument: str) -> str:
+        """The sentence with its argument."""
+        return self.asked.format(*argument.split(":"))
 
 
 def words(text: str) -> list[str]:
@@ -69,7 +74,7 @@ RULES: Mapping[str, RuleKind] = {
     "words": RuleKind(_count(words), "Write exactly {0} words."),
     "words_at_most": RuleKind(lambda t, a: len(words(t)) <= int(a), "Write at most {0} words."),
     "words_at_least": RuleKind(lambda t, a: len(words(t)) >= int(a), "Write at least {0} words."),
-    "sentences": RuleKind(_count(sentences), "Write exactly {0} sentences."),
+    "sentences": RuleKind(_count(sentences), "Write exactly {0} sentence(s)."),
     "lines": RuleKind(_count(lines), "Write exactly {0} lines of text."),
     "paragraphs": RuleKind(_count(paragraphs), "Write exactly {0} paragraphs with an empty line between them."),
     "bullets": RuleKind(_count(bullets), "Write exactly {0} bullet points, each on a line that begins with '- '."),
@@ -79,8 +84,8 @@ RULES: Mapping[str, RuleKind] = {
     ),
     "contains": RuleKind(lambda t, a: _word(t, a) > 0, "Use the word '{0}'."),
     "contains_not": RuleKind(lambda t, a: _word(t, a) == 0, "Do not use the word '{0}'."),
-    "times": RuleKind(_times, "Use the word before the colon exactly as often as the number after it says: {0}."),
-    "order": RuleKind(_order, "Use both words, the first one before the second one: {0}."),
+    "times": RuleKind(_times, "Use the word '{0}' exactly {1} times."),
+    "order": RuleKind(_order, "Use the word '{0}' and later the word '{1}'."),
     "without_letter": RuleKind(lambda t, a: a not in t.lower(), "Do not use the letter '{0}' anywhere."),
     "no_comma": RuleKind(lambda t, a: "," not in t, "Use no comma."),
     "no_digit": RuleKind(lambda t, a: not re.search(r"\d", t), "Use no digits."),

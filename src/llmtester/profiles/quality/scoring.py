@@ -16,11 +16,17 @@ from llmtester.domain.records import Grade
 from llmtester.profiles.quality import rules
 from llmtester.profiles.quality.items import Item
 from llmtester.profiles.quality.structured import canonical
+from llmtester.profiles.quality.words import MONTHS, NUMBERS
 
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _THINKING_OPEN = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _THINKING_CLOSED = re.compile(r"^.*</(think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
-_ANSWER_LINE = re.compile(r"(?:^|\n)[\s>*_#`-]*(?:final\s+)?answer\s*(?:is)?\s*[:=]\s*(.+)", re.IGNORECASE)
+_ANSWER_LINE = re.compile(
+    r"(?:^|\n|[.!:]\s)[\s>*_#`-]*(?:(?:so|thus|hence|therefore),?\s+)?(?:the\s+)?(?:final\s+|correct\s+|right\s+)?"
+    r"answer\b[^.:=\n]{0,40}?(?:\bis\b\s*[:=]?|[:=])\s*(.+)",
+    re.IGNORECASE,
+)
+"""``Answer: 5``, and the sentences that models write instead: ``The correct answer to this is "5".``"""
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _REFUSAL = re.compile(
@@ -28,7 +34,12 @@ _REFUSAL = re.compile(
     r"i['\u2019]?m (?:unable|not able)|as an ai)\b",
     re.IGNORECASE,
 )
-_FENCE = re.compile(r"^\s*```[a-z]*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"^[ \t]*```[a-z]*[ \t]*\n(.*?)\n?[ \t]*```[ \t]*$", re.DOTALL | re.IGNORECASE | re.MULTILINE)
+_MONTHS = {name.lower(): number for number, name in enumerate(MONTHS, start=1)}
+_DAY_MONTH = re.compile(
+    rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+({'|'.join(_MONTHS)}),?\s+(\d{{4}})\b", re.IGNORECASE
+)
+_MONTH_DAY = re.compile(rf"\b({'|'.join(_MONTHS)})\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})\b", re.IGNORECASE)
 _SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\uff1a": ":", "\u2019": "'", "\u00a0": " ", "\u202f": " "})
 
 
@@ -77,11 +88,15 @@ def _last_line(text: str) -> str:
 
 
 def _number(text: str) -> Decimal | None:
+    """The last number; one that is spelled out only where there are no digits."""
     found = _NUMBER.findall(text)
     try:
-        return Decimal(found[-1].replace(",", "")) if found else None
+        if found:
+            return Decimal(found[-1].replace(",", ""))
     except InvalidOperation:
         return None
+    spelled = [word for word in re.findall(r"[a-z]+", text.casefold()) if word in NUMBERS]
+    return Decimal(NUMBERS.index(spelled[-1])) if spelled else None
 
 
 Found = tuple[bool, str] | None
@@ -109,8 +124,16 @@ def _as_text(item: Item, text: str) -> Found:
 
 
 def _as_date(item: Item, text: str) -> Found:
-    dates = re.findall(r"\d{4}-\d{2}-\d{2}", final(text) or _last_line(text))
+    """The one date that is named; a month that is spelled out cannot be misread."""
+    dates = _dates(final(text) or _last_line(text))
     return (dates == [item.answer], dates[-1]) if dates else None
+
+
+def _dates(said: str) -> list[str]:
+    found = re.findall(r"\d{4}-\d{2}-\d{2}", said)
+    found += [f"{year}-{_MONTHS[month.lower()]:02d}-{int(day):02d}" for day, month, year in _DAY_MONTH.findall(said)]
+    found += [f"{year}-{_MONTHS[month.lower()]:02d}-{int(day):02d}" for month, day, year in _MONTH_DAY.findall(said)]
+    return list(dict.fromkeys(found))
 
 
 def _parts(text: str) -> list[str]:
@@ -129,12 +152,24 @@ def _as_set(item: Item, text: str) -> Found:
 
 
 def _as_json(item: Item, text: str) -> Found:
-    fenced = _FENCE.match(text)
+    """The whole reply, or the only fenced block in it. Texts are compared without regard to case, keys are not."""
+    fenced = _FENCE.findall(text)
     try:
-        value = json.loads(fenced.group(1) if fenced else text)
+        value = json.loads(fenced[0] if len(fenced) == 1 else text)
     except (ValueError, RecursionError):
         return None
-    return canonical(value) == item.answer, canonical(value)
+    return _folded(value) == _folded(json.loads(item.answer)), canonical(value)
+
+
+def _folded(value: object) -> object:
+    """The value with its texts in small letters; ``True`` stays apart from 1."""
+    if isinstance(value, dict):
+        return {key: _folded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_folded(one) for one in value]
+    if isinstance(value, str):
+        return value.casefold().strip()
+    return (type(value).__name__, value)
 
 
 def _as_rules(item: Item, text: str) -> Found:

@@ -61,8 +61,7 @@ def shopping_list(dice: Dice, level: int) -> Draft:
     told = ", ".join(f"{amount} {good}" for good, amount in zip(goods, amounts, strict=True))
     return _draft(
         f"{dice.choice(NAMES)} needs {told}.\n\n"
-        'Write this as a JSON array of objects with the keys "item" (text, plural) and "count" (number), '
-        "in this order.",
+        'Write this as a JSON array in this order, such as [{"item": "forks", "count": 2}].',
         right,
         [right[:-1], right[::-1], {"items": right}, [{**right[0], "count": str(amounts[0])}, *right[1:]]],
     )

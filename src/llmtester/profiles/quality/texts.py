@@ -5,6 +5,7 @@ All of our own making. No emoji: a token that ends inside a character has no pro
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 TEXTS_VERSION = 1
@@ -90,3 +91,11 @@ OPEN_TEXTS: tuple[Text, ...] = (
     Text("history.0", "Tell how people told the time before there were clocks, from the oldest way to the newest."),
 )
 """Requests for long free answers, for what goes wrong only there: loops, garbage, answers that never end."""
+
+
+def texts_content(texts: tuple[Text, ...]) -> str:
+    """The name of a set of texts: answers along different sets are never compared."""
+    if texts == TEXTS:
+        return f"texts {TEXTS_VERSION}"
+    asked = "\x00".join(text.prompt for text in texts)
+    return f"texts {hashlib.sha256(asked.encode()).hexdigest()[:12]}"

@@ -73,3 +73,56 @@ CAUSES: tuple[tuple[str, str], ...] = (
     ("He had not slept for two nights", "tired"),
     ("She had eaten nothing since the morning of the day before", "hungry"),
 )
+NUMBERS = _words(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+CAPITALS = tuple(
+    tuple(pair.split("-"))
+    for pair in _words(
+        "France-Paris Italy-Rome Germany-Berlin England-London Japan-Tokyo Russia-Moscow Greece-Athens Egypt-Cairo "
+        "Austria-Vienna Ireland-Dublin Portugal-Lisbon Norway-Oslo Cuba-Havana Poland-Warsaw Sweden-Stockholm "
+        "Spain-Madrid"
+    )
+)
+PLAIN_OPPOSITES = tuple(
+    tuple(pair.split("-"))
+    for pair in _words(
+        "hot-cold wet-dry full-empty rich-poor strong-weak fast-slow early-late high-low clean-dirty deep-shallow "
+        "thick-thin far-near"
+    )
+)
+"""Pairs of which each has one usual opposite."""
+COLOURED = tuple(
+    (thing.replace("_", " "), shade)
+    for thing, shade in (
+        pair.split("-")
+        for pair in _words(
+            "snow-white fresh_grass-green coal-black blood-red a_ripe_banana-yellow milk-white a_fire_engine-red "
+            "a_cloudless_sky-blue chocolate-brown a_lemon-yellow a_ripe_tomato-red a_frog-green a_carrot-orange"
+        )
+    )
+)
+YOUNG = tuple(
+    tuple(pair.split("-"))
+    for pair in _words(
+        "dog-puppy cat-kitten cow-calf sheep-lamb horse-foal duck-duckling hen-chick frog-tadpole goose-gosling "
+        "goat-kid pig-piglet bear-cub"
+    )
+)
+COUNTS = (
+    ("days are in a week", "7"),
+    ("months are in a year", "12"),
+    ("hours are in a day", "24"),
+    ("minutes are in an hour", "60"),
+    ("seconds are in a minute", "60"),
+    ("legs does a spider have", "8"),
+    ("legs does a dog have", "4"),
+    ("wheels does a bicycle have", "2"),
+    ("sides does a triangle have", "3"),
+    ("sides does a square have", "4"),
+    ("fingers are on one hand", "5"),
+    ("letters are in the English alphabet", "26"),
+    ("eggs are in a dozen", "12"),
+    ("legs does an insect have", "6"),
+)
