@@ -46,6 +46,14 @@ def test_what_cannot_be_told_apart_is_a_tie() -> None:
     assert all(point.on_front for point in found.values())
 
 
+def test_a_larger_model_is_beaten_by_clearly_better_answers_only() -> None:
+    """Two answers more of 240 are chance; a faster small model beats a large one only if it surely answers better."""
+    lucky, better = replace(SMALL, right=31), replace(SMALL, name="Better", right=40)
+    found = points(MID, lucky)
+    assert found["Mid"].on_front
+    assert points(MID, better)["Mid"].beaten_by == better.key
+
+
 def test_a_damaged_sibling_is_not_saved_by_equal_counts() -> None:
     """Two files of one model with as many right answers: what probabilities say of the damage counts."""
     whole = replace(MID, name="M", quant="Q8_0", bits=8.5)

@@ -1,8 +1,9 @@
 """The files that no other one beats: quality, speed and memory traded against each other.
 
 One beats another if it is clearly better in something and clearly worse in nothing; "clearly" as for a tie of advice.
-An axis that only one of the two has makes them incomparable, one that neither has is left out. Quality that was
-measured for neither is replaced by the size of the model: the larger one is not beaten by a smaller one.
+An axis that only one of the two has makes them incomparable, one that neither has is left out. Where right answers
+cannot be told apart, or were measured for neither, the larger model counts as better, as in advice: a smaller one beats
+it only by clearly better answers.
 """
 
 from __future__ import annotations
@@ -78,15 +79,18 @@ def compare(one: _Axes, other: _Axes) -> tuple[int, int]:
 
 
 def _quality(one: _Axes, other: _Axes) -> int | None:
-    """By right answers; between files of one model also by what was found damaged; else by size."""
+    """By right answers where they differ clearly, then by size, then by damage or, if nobody measured it, by bits."""
     first, second = one.contender, other.contender
-    if not first.judged and not second.judged:
-        mine, theirs = (first.parameters, round(first.bits, 1)), (second.parameters, round(second.bits, 1))
-        return (mine > theirs) - (mine < theirs)
+    if first.judged != second.judged:
+        return None
     by_answers = _sign(one.right, other.right, _HIGHER)
-    if by_answers or first.model.name != second.model.name or not (first.judged and second.judged):
-        return by_answers if first.judged and second.judged else None
-    return (first.damage < second.damage) - (first.damage > second.damage)
+    if by_answers is None or by_answers:
+        return by_answers
+    if first.parameters != second.parameters:
+        return 1 if first.parameters > second.parameters else -1
+    if first.judged:
+        return (first.damage < second.damage) - (first.damage > second.damage)
+    return (round(first.bits, 1) > round(second.bits, 1)) - (round(first.bits, 1) < round(second.bits, 1))
 
 
 def _sign(one: Measured, other: Measured, direction: int) -> int | None:
