@@ -6,9 +6,11 @@ import getpass
 import socket
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
+from llmtester.host.bandwidth import known_bandwidth
 from llmtester.host.machine import read_machine
 
 
@@ -55,3 +57,43 @@ def test_limits_gpus_and_governor_of_a_made_up_machine(machine_of):
     assert (machine.memory_limit_bytes, machine.cpu_limit_cores) == (1_000_000, 0.5)
     assert machine.gpus == ("NVIDIA Test 1", "AMD 0x744c")
     assert machine.governor == "powersave"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux' /proc and /sys")
+def test_kinds_of_cores_and_caches_of_a_made_up_machine(machine_of):
+    """Threads of one core count once, instruction caches do not count, shared caches count once."""
+    cpu = "sys/devices/system/cpu"
+    files = {
+        "sys/devices/cpu_core/cpus": "0-3",
+        "sys/devices/cpu_atom/cpus": "4-5",
+        "etc/os-release": 'NAME=Test\nPRETTY_NAME="Test OS 7"\n',
+        ".dockerenv": "",
+        "sys/class/dmi/id/sys_vendor": "QEMU",
+    }
+    for number in range(6):
+        files[f"{cpu}/cpu{number}/topology/core_id"] = str(number // 2 if number < 4 else number)
+        files[f"{cpu}/cpu{number}/cache/index1/level"] = "2"
+        files[f"{cpu}/cpu{number}/cache/index1/type"] = "Unified"
+        files[f"{cpu}/cpu{number}/cache/index1/size"] = "1024K"
+        files[f"{cpu}/cpu{number}/cache/index1/shared_cpu_list"] = f"{number // 2}"
+        files[f"{cpu}/cpu{number}/cache/index3/level"] = "3"
+        files[f"{cpu}/cpu{number}/cache/index3/type"] = "Unified"
+        files[f"{cpu}/cpu{number}/cache/index3/size"] = "8M"
+        files[f"{cpu}/cpu{number}/cache/index3/shared_cpu_list"] = "0-5"
+    machine = read_machine(machine_of(files))
+    assert (machine.performance_cores, machine.efficiency_cores) == (2, 2)
+    assert (machine.l2_cache_bytes, machine.l3_cache_bytes) == (3 * 2**20, 8 * 2**20)
+    assert (machine.system_name, machine.container, machine.virtual_machine) == ("Test OS 7", "Docker", "QEMU")
+    assert [meter.quantity for meter in machine.meters] == ["cpu_power"]
+
+
+def test_the_memory_is_measured_once(tmp_path):
+    """The second look gives the figure of the first; another machine is measured anew; differences ignore it."""
+    machine = read_machine()
+    first = known_bandwidth(machine, tmp_path, duration_s=0.05)
+    assert 5e8 < first < 5e12
+    assert known_bandwidth(machine, tmp_path, duration_s=0.05) == first
+    other = replace(machine, cpu_model="another")
+    assert known_bandwidth(other, tmp_path, duration_s=0.05) != first
+    assert machine.differences(replace(machine, memory_bandwidth_bytes_per_s=first)) == ()
+    assert known_bandwidth(replace(machine, memory_limit_bytes=10**8), tmp_path / "small") is None

@@ -96,6 +96,20 @@ def this_machine() -> Machine:
     return read_machine()
 
 
+def measured_machine(engine: Engine) -> Machine:
+    """The facts of this machine with the speed of its memory, which is measured (2 s) the first time and remembered.
+
+    An engine with models of its own may run elsewhere: then it is left out.
+    """
+    from llmtester.host.bandwidth import known_bandwidth
+
+    machine = this_machine()
+    if engine.catalogue(()) is not None:
+        return machine
+    bandwidth = known_bandwidth(machine, user_state_path("llmtester"))
+    return replace(machine, memory_bandwidth_bytes_per_s=bandwidth)
+
+
 def _choose_models(settings: Settings, engine: Engine, *, compare: bool) -> selection.Selection:
     """The models of a run: the engine's own, or the GGUF files of this machine. Raises ``NothingToDo``, and the
     ``ModelError`` of the first file if none of the files can be used."""

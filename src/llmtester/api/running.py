@@ -16,7 +16,7 @@ from llmtester.analysis.state import RunState
 from llmtester.analysis.summary import Summary
 from llmtester.api import logbook
 from llmtester.api.logbook import EventLog
-from llmtester.api.planning import choose_engine, model_manager, plan, profiles_of, this_machine
+from llmtester.api.planning import choose_engine, measured_machine, model_manager, plan, profiles_of, this_machine
 from llmtester.api.references import open_pack
 from llmtester.api.reporting import report, summary
 from llmtester.domain.errors import EnvironmentNotReady, StoreError
@@ -74,7 +74,8 @@ def run(loaded: Loaded, *, work: Plan | None = None, observer: Observer | None =
         folder = runs.create(settings.run.output_dir)
         clock = SystemClock()
         records = loaded.as_records()
-        first = RunStarted(clock.now_ns(), clock.instant(), folder.run_id, work, this_machine(), records, __version__)
+        machine = measured_machine(engine)
+        first = RunStarted(clock.now_ns(), clock.instant(), folder.run_id, work, machine, records, __version__)
         with runs.exclusive(folder.lock, f"The run {folder.run_id}"), Journal.create(folder.journal, first) as book:
             observer.started(folder)
             observer.event(first)

@@ -1,4 +1,4 @@
-"""Facts of the measuring machine that decide how fast a model can be. Cheap: no test load, nothing installed."""
+"""Facts of the measuring machine that decide how fast a model can be. Cheap: no test load (see ``bandwidth``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 from llmtester.domain.records import Machine
+from llmtester.host import topology
 from llmtester.host.cgroup import read_limits, read_text
+from llmtester.host.gpu import find_gpus, gpu_meter
+from llmtester.host.power import cpu_meter
 
 _PCI_DISPLAY_CLASS = "0x03"
 _PCI_VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
@@ -22,6 +25,10 @@ def read_machine(root: Path = Path("/")) -> Machine:
     import psutil
 
     limits = read_limits(root)
+    kinds = topology.core_kinds(root)
+    gpus, interface = _gpus(root), find_gpus(root)
+    meters = (cpu_meter(root), gpu_meter(interface, present=bool(gpus)))
+    gpu_memory = [look.memory_bytes for look in (interface.look() if interface else []) if look.memory_bytes]
     memory_bytes = psutil.virtual_memory().total
     logical_cores = psutil.cpu_count() or 1
     usable_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else logical_cores
@@ -35,10 +42,19 @@ def read_machine(root: Path = Path("/")) -> Machine:
         memory_limit_bytes=min(memory_bytes, limits.memory_bytes or memory_bytes),
         swap_bytes=psutil.swap_memory().total,
         cpu_limit_cores=min(float(usable_cores), limits.cpu_cores or float(usable_cores)),
-        gpus=_gpus(root),
+        gpus=gpus,
         power_source=_power_source(),
         governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         python_version=platform.python_version(),
+        system_name=topology.system_name(root),
+        performance_cores=kinds[0] if kinds else None,
+        efficiency_cores=kinds[1] if kinds else None,
+        l2_cache_bytes=topology.cache_bytes(root, 2),
+        l3_cache_bytes=topology.cache_bytes(root, 3),
+        gpu_memory_bytes=sum(gpu_memory) if gpu_memory else None,
+        container=topology.container(root),
+        virtual_machine=topology.virtual_machine(root),
+        meters=tuple(meter for meter in meters if meter is not None),
     )
 
 
