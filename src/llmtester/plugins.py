@@ -32,7 +32,9 @@ ENGINES: dict[str, str] = {
 PROFILES: dict[str, str] = {
     "interactive": "llmtester.profiles.interactive:InteractiveProfile",
     "long_context": "llmtester.profiles.long_context:LongContextProfile",
+    "batch": "llmtester.profiles.batch:BatchProfile",
     "quality": "llmtester.profiles.quality.profile:QualityProfile",
+    "stress": "llmtester.profiles.stress:StressProfile",
 }
 
 BUILT_IN: dict[Kind, Mapping[str, str]] = {"engine": ENGINES, "profile": PROFILES, "exporter": EXPORTERS}

@@ -13,6 +13,7 @@ from functools import cache
 
 import pytest
 
+from llmtester.analysis import work_metrics
 from llmtester.analysis.metrics import METRICS, MetricsCollector
 from llmtester.analysis.summary import Estimate, Measured
 from llmtester.domain.errors import RequestFailure
@@ -61,7 +62,8 @@ def measured() -> dict[str, Measured]:
 
 def test_every_metric_has_a_value_by_hand() -> None:
     """A new row of the table comes with its value computed by hand, here."""
-    assert set(BY_HAND) == set(METRICS)
+    elsewhere = {row.info.name for row in work_metrics.ROWS}  # tests/analysis/test_work_metrics.py
+    assert set(BY_HAND) | elsewhere == set(METRICS)
 
 
 @pytest.mark.parametrize("name", sorted(BY_HAND))

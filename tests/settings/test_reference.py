@@ -43,7 +43,7 @@ def test_every_setting_is_explained() -> None:
 
 def test_every_number_names_its_unit_or_counts_something() -> None:
     """A name ends in its unit, or in a plural or a word that says what is counted."""
-    units = re.compile(r"_(tok|s|ratio|bytes|trials|layers)$|^(slots|threads|seed|trials)$")
+    units = re.compile(r"_(tok|s|ratio|bytes|trials|layers|count)$|^(slots|threads|seed|trials|concurrency)$")
     for name, info in LEAVES.items():
         if info.annotation in {int, float}:
             assert units.search(name[-1]), name

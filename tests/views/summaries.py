@@ -242,7 +242,7 @@ def _stress(target: TargetSummary, cell: CellSummary) -> StressResult:
         first_minute_tok_per_s=Estimate(80.0, 79.0, 81.0, 6),
         sustained_tok_per_s=Estimate(71.0, 70.0, 72.0, 30),
         sustained_ratio=Estimate(0.89, 0.87, 0.9, 30),
-        drift_ratio_per_hour=Estimate(-0.2, -0.25, -0.15, 60),
+        drift_ratio=Estimate(-0.2, -0.25, -0.15, 60),
         steady_from_s=Estimate(240.0, None, None, 1),
         throttling="seen",
         throttling_because="the clock fell from 3,400 to 2,900 MHz while the temperature stayed at 92 °C",

@@ -51,7 +51,12 @@ class Hardware:
 
 
 def expected_s(cells: Sequence[Cell], hardware: Hardware, visit_trials: int | None = None) -> float:
-    """Expected duration of all cells in order, server starts and warm-ups included, in seconds."""
+    """Expected duration of all cells in order, server starts and warm-ups included, in seconds.
+
+    Of the cells that work without a pause one will be chosen (``runner.stress_choice``).
+    """
+    works = next((cell for cell in cells if cell.load.duration_s is not None), None)
+    cells = [cell for cell in cells if cell.load.duration_s is None or cell is works]
     visits = 1.0 if visit_trials is None else RACING_VISITS
     total_s = 0.0
     for target, group in groupby(cells, key=lambda cell: cell.target):
@@ -85,7 +90,8 @@ def trial_s(cell: Cell, hardware: Hardware) -> float:
 def warmup_s(cell: Cell, hardware: Hardware) -> float:
     """Expected duration of the warm-ups of one server start in seconds."""
     load = cell.load
-    one_s = load.requests_per_trial * _request_s(cell, hardware, min(load.output_tok, WARMUP_OUTPUT_TOK))
+    requests = load.requests_per_trial if load.duration_s is None else load.concurrency
+    one_s = requests * _request_s(cell, hardware, min(load.output_tok, WARMUP_OUTPUT_TOK))
     return load.warmup_trials * one_s / together(load)
 
 

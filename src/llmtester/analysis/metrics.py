@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
-from llmtester.analysis import formulas
+from llmtester.analysis import formulas, work_metrics
 from llmtester.analysis.formulas import Parts, Value
 from llmtester.analysis.quality.statistics import wilson
 from llmtester.analysis.state import CellState, Growth, Trial
@@ -323,6 +323,7 @@ METRICS: Mapping[str, Metric] = {
         FailedShare(
             _info("failed_ratio", "Failed requests", "", "lower", "failed requests over all requests of the trials"),
         ),
+        *work_metrics.ROWS,
     )
 }
 

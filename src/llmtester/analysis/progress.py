@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from llmtester.analysis import racing, summary, usable_context
+from llmtester.analysis import endurance, racing, summary, usable_context
 from llmtester.analysis.advice_rules import DOUBTFUL_BITS, FORGIVING_PARAMETERS_COUNT
 from llmtester.analysis.contenders import bits_of
 from llmtester.analysis.lens import Lens
@@ -20,7 +20,7 @@ from llmtester.analysis.racing import Entrant, Rules
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate, RaceVerdict
 from llmtester.domain.records import Absent
-from llmtester.domain.text import counted
+from llmtester.domain.text import counted, human_duration
 from llmtester.domain.work import Cell
 
 SPEED = "decode_tok_per_s"
@@ -230,11 +230,16 @@ def _logs(cell: CellState, name: str) -> list[float | None]:
 
 def status_alone(state: RunState, cell: CellState, headline: Sequence[str]) -> CellStatus:
     """Where a cell stands by what was measured of itself."""
+    of_continuous = _continuous(cell)
+    if of_continuous:
+        return of_continuous
     if cell.skipped is not None:
         return CellStatus("skipped", cell.skipped)
     done = len(cell.trials)
     enough = (assess.decided(state, cell) if cell.cell.load.sequential else precise(cell, headline)) if done else False
-    if done >= cell.cell.load.max_trials or (done >= cell.cell.load.min_trials and enough):
+    if not endurance.is_continuous(cell) and (
+        done >= cell.cell.load.max_trials or (done >= cell.cell.load.min_trials and enough)
+    ):
         return CellStatus("done")
     too_slow = unbearable(cell)
     if too_slow:
@@ -248,9 +253,22 @@ def status_alone(state: RunState, cell: CellState, headline: Sequence[str]) -> C
     if done >= HOPELESS_TRIALS and asked and not any(sample.ok for sample in asked):
         first = asked[0]
         return CellStatus("failed", f"no request succeeded: {first.failure_detail}")
-    if done:
-        return CellStatus("partial", f"{done} of at most {cell.cell.load.max_trials} trials")
-    return CellStatus("pending", "not measured yet")
+    return CellStatus("partial", _so_far(cell)) if done else CellStatus("pending", "not measured yet")
+
+
+def _continuous(cell: CellState) -> CellStatus | None:
+    """The end of work without a pause: time decides, not the number of trials; what ended it early has failed it."""
+    cut_short = endurance.ended(cell)
+    if cut_short:
+        return CellStatus("failed", cut_short)
+    return CellStatus("done") if endurance.complete(cell) else None
+
+
+def _so_far(cell: CellState) -> str:
+    load = cell.cell.load
+    if load.duration_s is not None:
+        return f"{human_duration(endurance.worked_s(cell))} of {human_duration(load.duration_s)}"
+    return f"{len(cell.trials)} of at most {load.max_trials} trials"
 
 
 def unbearable(cell: CellState) -> str | None:

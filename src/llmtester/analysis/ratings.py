@@ -23,6 +23,10 @@ BANDS: Bands = {
     "ttft_ms": (1_000, 3_000, 10_000),
     "decode_tok_per_s": (30, 15, 8),
     "accuracy_ratio": (0.95, 0.85, 0.7),
+    "documents_per_hour": (240, 60, 20),
+    "facts_ratio": (0.95, 0.85, 0.7),
+    "sustained_tok_per_s": (30, 15, 8),
+    "sustained_ratio": (0.97, 0.9, 0.75),
 }
 
 PROFILE_BANDS: Mapping[str, Bands] = {
@@ -30,6 +34,19 @@ PROFILE_BANDS: Mapping[str, Bands] = {
     "long_context": {"ttft_ms": (10_000, 30_000, 120_000)},
 }
 """Bands of a profile whose use differs from the usual one. Bands of the user's own come before them."""
+
+USUAL_HEADLINES: Mapping[str, tuple[str, ...]] = {
+    "long_context": ("ttft_ms", "decode_tok_per_s", "accuracy_ratio"),
+    "batch": ("documents_per_hour", "facts_ratio"),
+    "stress": ("sustained_tok_per_s", "sustained_ratio"),
+}
+"""What decides for the profiles that are no chat, for those who read a journal without knowing the profiles."""
+
+
+def usual_headline(profile: str) -> tuple[str, ...]:
+    """Names of the metrics that usually decide the rating of a profile; those of a chat for an unknown one."""
+    return USUAL_HEADLINES.get(profile, ("ttft_ms", "decode_tok_per_s"))
+
 
 WORDS = (Rating.EXCELLENT, Rating.GOOD, Rating.ACCEPTABLE)
 ORDER = (*WORDS, Rating.POOR, Rating.FAILED, Rating.NOT_RATED)

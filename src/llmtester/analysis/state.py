@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmtester.analysis.readings import Thinned
 from llmtester.analysis.wall_time import WallTime
 from llmtester.domain.events import (
     CellSkipped,
@@ -26,9 +27,6 @@ from llmtester.domain.events import (
 )
 from llmtester.domain.records import Instant, Machine, Reading, Sample, SessionFacts
 from llmtester.domain.work import Cell, Plan
-
-PULSES_KEPT = 600
-"""Readings kept per target for curves: ten minutes at one a second; older ones are thinned, extremes stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +48,29 @@ class Growth:
 
 @dataclass(slots=True)
 class Trial:
-    """One finished repetition and the launch (server start) that it belongs to."""
+    """One finished repetition and the launch (server start) that it belongs to.
+
+    ``began_s`` is when it began, in seconds that the run had been active: the one clock that goes on over a resume.
+    """
 
     number: int
     launch: int
     samples: tuple[Sample, ...]
     growth: Growth | None = None
+    began_s: float = 0.0
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds from the first request to the end of the last one; 0 without requests."""
+        if not self.samples:
+            return 0.0
+        return (max(s.ended_ns for s in self.samples) - min(s.sent_ns for s in self.samples)) / 1e9
 
 
 @dataclass(slots=True)
 class CellState:
-    """``begun_at``: how many trials of the run were finished before its first one."""
+    """``watched`` are the readings while its trials ran; ``skipped`` is why nothing (more) is measured;
+    ``begun_at``: how many trials of the run were finished before its first one."""
 
     cell: Cell
     trials: list[Trial] = field(default_factory=list)
@@ -68,6 +78,7 @@ class CellState:
     crashes: list[TargetFailed] = field(default_factory=list)
     begun_at: int = 0
     skipped: str | None = None
+    watched: Thinned = field(default_factory=Thinned)
 
     @property
     def next_trial(self) -> int:
@@ -86,8 +97,13 @@ class TargetState:
     facts: SessionFacts | None = None
     load_ns: list[int] = field(default_factory=list)
     load_failure: TargetFailed | None = None
-    readings: list[Reading] = field(default_factory=list)
+    watched: Thinned = field(default_factory=Thinned)
     memory_peak_bytes: int | None = None
+
+    @property
+    def readings(self) -> list[Reading]:
+        """Readings while trials ran on it, thinned by ``readings.Thinned``."""
+        return self.watched.readings
 
 
 @dataclass(slots=True)
@@ -98,6 +114,7 @@ class Running:
     trial: int
     warmup: bool
     started_ns: int
+    began_s: float = 0.0
     arrived_count: int = 0
     samples: list[Sample] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
@@ -197,7 +214,7 @@ class RunState:
         self.running = None
 
     def _trial_started(self, event: TrialStarted) -> None:
-        self.running = Running(event.cell, event.trial, event.warmup, event.at_ns)
+        self.running = Running(event.cell, event.trial, event.warmup, event.at_ns, self.elapsed_s)
 
     def _sample(self, event: SampleTaken) -> None:
         if self.running:
@@ -214,9 +231,8 @@ class RunState:
         anonymous, file_backed = event.reading.server_anonymous_bytes, event.reading.server_file_bytes
         if anonymous is not None and file_backed is not None:
             target.memory_peak_bytes = max(target.memory_peak_bytes or 0, anonymous + file_backed)
-        target.readings.append(event.reading)
-        if len(target.readings) > PULSES_KEPT:
-            del target.readings[: PULSES_KEPT // 2 : 2]
+        target.watched.add(self.elapsed_s, event.reading)
+        self.cells[event.cell].watched.add(self.elapsed_s, event.reading)
 
     def _end_trial(self, event: TrialEnded) -> None:
         running = self.running
@@ -225,7 +241,8 @@ class RunState:
             return
         cell = self.cells[event.cell]
         launch = self.target_of(event.cell).launch
-        trial = Trial(event.trial, launch, tuple(running.samples), Growth.over(running.readings))
+        growth = Growth.over(running.readings)
+        trial = Trial(event.trial, launch, tuple(running.samples), growth, running.began_s)
         if not event.warmup:
             if not cell.trials:
                 cell.begun_at = self.trials_count

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from llmtester.analysis import findings, ratings, usable_context
+from llmtester.analysis import endurance, findings, meanings, ratings, stress, usable_context
 from llmtester.analysis.advice import advise
 from llmtester.analysis.advice_ranking import Evidence
 from llmtester.analysis.forecast import scores
@@ -62,6 +62,9 @@ def summarise(state: RunState, lens: Lens) -> Summary:
         forecast=tuple(scores(state)),
         wall_time_s=state.wall_time.seconds,
         front=front(targets, cells, quality),
+        stress=tuple(
+            stress.result(cell) for cell in state.cells.values() if endurance.is_continuous(cell) and cell.trials
+        ),
     )
 
 
@@ -109,7 +112,7 @@ def _cell(state: RunState, cell: CellState, lens: Lens, progress: Progress) -> C
         per_trial=collector.per_trial(),
         rating=rating,
         rating_because=because,
-        meaning=ratings.meaning(metrics, cell.cell.load.prompt_tok) if cell.trials else status.reason,
+        meaning=meanings.meaning(cell, metrics) if cell.trials else status.reason,
         findings=doubts,
         race=progress.verdict(cell),
         outliers=collector.outliers(),

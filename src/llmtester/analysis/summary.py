@@ -360,7 +360,7 @@ Curve: TypeAlias = tuple[CurvePoint, ...]
 class StressResult:
     """What continuous work did to one target.
 
-    ``sustained_ratio`` is the sustained speed over that of the first minute, ``drift_ratio_per_hour`` the trend of the
+    ``sustained_ratio`` is the sustained speed over that of the first minute, ``drift_ratio`` the change of the
     speed over the whole of it, ``growth_bytes_per_hour`` that of the server's own memory; intervals are those of the
     median slope. ``steady_from_s``: from here on the speed has no trend. ``ended`` says why it stopped before its time,
     ``""`` if it did not. ``throttling``: ``seen``, ``not seen`` or ``cannot tell``, with what was observed in
@@ -374,7 +374,7 @@ class StressResult:
     first_minute_tok_per_s: Measured
     sustained_tok_per_s: Measured
     sustained_ratio: Measured
-    drift_ratio_per_hour: Measured
+    drift_ratio: Measured
     steady_from_s: Measured
     throttling: Literal["seen", "not seen", "cannot tell"]
     throttling_because: str

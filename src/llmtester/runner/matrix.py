@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from dataclasses import dataclass, field
 
-from llmtester.analysis import usable_context
+from llmtester.analysis.endurance import must_end
 from llmtester.analysis.lens import Lens
 from llmtester.analysis.ratings import BANDS, Bands
 from llmtester.analysis.state import RunState
@@ -16,7 +16,6 @@ from llmtester.domain.events import CellSkipped, Emit, Event, Pulse, RunEnded, T
 from llmtester.domain.ports import Bench, Clock, Profile, Sensors, Session
 from llmtester.domain.records import Sample
 from llmtester.domain.work import Cell, Target
-from llmtester.runner.pruning import skippable
 from llmtester.runner.schedule import Schedule
 from llmtester.runner.trial import ServerDied, Trial
 
@@ -66,8 +65,7 @@ class MatrixRunner:
         """
         pulse = asyncio.create_task(self._pulse())
         try:
-            self._prune()
-            while not self._stopping() and (cell := self._schedule.next_cell()):
+            while not self._stopping() and (cell := self._next_cell()):
                 await self._serve(cell.target)
                 if pulse.done():
                     break
@@ -123,8 +121,12 @@ class MatrixRunner:
         finally:
             self._trial = None
 
+    def _next_cell(self) -> Cell | None:
+        self._prune()
+        return self._schedule.next_cell()
+
     def _prune(self) -> None:
-        for key, reason in dict([*skippable(self._state), *usable_context.hopeless(self._state)]).items():
+        for key, reason in dict(self._schedule.skippable()).items():
             self._emit(CellSkipped(self._now_ns(), key, reason))
 
     def _bench_for(self, session: Session, cell: Cell) -> Bench:
@@ -148,6 +150,10 @@ class MatrixRunner:
             reading = self._bench.sensors.read(session.facts.process_id if session else None)
             cell = trial.cell.key if trial else None
             self._emit(Pulse(reading.at_ns, cell, trial.arrived_count if trial else 0, reading))
+            danger = must_end(self._state, cell) if cell else None
+            if trial and cell and danger:
+                self._emit(CellSkipped(self._now_ns(), cell, danger))
+                trial.end()
 
     def _stopping(self) -> bool:
         return self._stop_reason is not None

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from llmtester.analysis import usable_context
 from llmtester.analysis.lens import Lens
 from llmtester.analysis.progress import Progress
 from llmtester.analysis.state import RunState
 from llmtester.domain.work import Cell, Target
+from llmtester.runner import pruning
+from llmtester.runner.stress_choice import StressChoice
 
 
 class Schedule:
@@ -18,13 +23,15 @@ class Schedule:
     def __init__(self, state: RunState, lens: Lens) -> None:
         self._state = state
         self._progress = Progress(state, lens)
+        self._stress = StressChoice(state, lens, self._progress)
 
     def next_cell(self, target: Target | None = None) -> Cell | None:
         """The next cell for the running server of ``target``, or of the target that is to be started next.
 
         ``None`` when that server has done its part of the round, or when all is done.
         """
-        left = [cell for cell in self._state.plan.cells if not self._over(cell)]
+        held_back = self._stress.held_back()
+        left = [cell for cell in self._state.plan.cells if cell.key not in held_back and not self._over(cell)]
         if not left:
             return None
         rounds = {cell.key: self._progress.round_of(self._state.cells[cell.key]) for cell in left}
@@ -36,6 +43,12 @@ class Schedule:
         else:
             waiting = [cell for cell in now if cell.target == target and not self._needs_another_start(cell)]
         return min(waiting, key=lambda cell: len(self._state.cells[cell.key].trials), default=None)
+
+    def skippable(self) -> Iterator[tuple[str, str]]:
+        """Key and reason of each cell that need not be measured any more."""
+        yield from pruning.skippable(self._state)
+        yield from usable_context.hopeless(self._state)
+        yield from self._stress.skippable()
 
     def _over(self, cell: Cell) -> bool:
         return self._progress.status(self._state.cells[cell.key]).over

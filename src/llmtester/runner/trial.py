@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from llmtester.analysis.costs import WARMUP_OUTPUT_TOK
+from llmtester.analysis.endurance import SILENT
 from llmtester.domain.errors import LlmtesterError, RequestFailed, RequestFailure
 from llmtester.domain.events import Emit, SampleTaken, TrialEnded, TrialStarted
 from llmtester.domain.ports import Bench, Clock, Profile, Session
@@ -38,6 +39,8 @@ class Trial:
     stopping: Callable[[], bool]
     arrived_count: int = field(default=0, init=False)
     tokenizer_ns: int = field(default=0, init=False)
+    _ended: bool = field(default=False, init=False)
+    _workers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
     _answered: dict[str, tuple[Message, ...]] = field(default_factory=dict, init=False)
 
     async def run(self, number: int, *, warmup: bool, quiet: Callable[[], AbstractContextManager[None]]) -> bool:
@@ -50,7 +53,8 @@ class Trial:
         bench = replace(self.bench, count_tokens=self._count_tokens)
         requests = await self.profile.requests(load, drawn_as, self.seed, bench)
         if warmup:
-            requests = [_shortened(request) for request in requests]
+            once = requests if load.duration_s is None else requests[: load.concurrency]
+            requests = [_shortened(request) for request in once]
         self.emit(TrialStarted(self.clock.now_ns(), self.cell.key, number, warmup, self.tokenizer_ns))
         with quiet():
             complete = await self._send_all(number, requests, load.concurrency)
@@ -58,29 +62,42 @@ class Trial:
             self.emit(TrialEnded(self.clock.now_ns(), self.cell.key, number, warmup))
         return complete
 
+    def end(self) -> None:
+        """Send nothing more and let go of what is in flight; the trial counts with what was answered."""
+        self._ended = True
+        for worker in self._workers:
+            worker.cancel()
+
     async def _send_all(self, number: int, requests: Sequence[Request], concurrency: int) -> bool:
-        """Keep ``concurrency`` requests in flight until all are answered; ``False`` if a stop left some unsent."""
+        """Keep ``concurrency`` requests in flight until all are answered; ``False`` if a stop left some unsent.
+
+        Continuous work may end at any request: when its time is over, when the server fell silent, at a stop.
+        """
         waiting = iter(requests)
-        unsent = len(requests)
+        unsent, answered = len(requests), 0
+        trial_s = self.cell.load.trial_s
+        last_ns = None if trial_s is None else self.clock.now_ns() + round(trial_s * 1e9)
 
         async def worker() -> None:
-            nonlocal unsent
+            nonlocal unsent, answered
             for request in waiting:
-                if self.stopping():
+                if self._ended or self.stopping() or (last_ns is not None and self.clock.now_ns() >= last_ns):
                     return
                 unsent -= 1
                 sample = await self._send(request)
                 self.emit(SampleTaken(self.clock.now_ns(), self.cell.key, number, sample))
+                answered += 1
                 if sample.failure in SERVER_LOST:
                     raise ServerDied(sample.failure_detail)
+                if trial_s is not None and sample.failure in SILENT:
+                    self._ended = True
 
         try:
             async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(concurrency, len(requests))):
-                    tasks.create_task(worker())
+                self._workers = [tasks.create_task(worker()) for _ in range(min(concurrency, len(requests)))]
         except* (ServerDied, LlmtesterError) as group:
             raise group.exceptions[0] from None
-        return unsent == 0
+        return unsent == 0 or (trial_s is not None and answered > 0)
 
     async def _send(self, request: Request) -> Sample:
         request = self._conversation(request)

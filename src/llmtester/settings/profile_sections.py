@@ -8,14 +8,18 @@ from typing import Any, TypeAlias
 from pydantic import Field, model_validator
 
 from llmtester.analysis.quality.bands import QualityBands
+from llmtester.profiles.batch import BatchOptions
 from llmtester.profiles.interactive import InteractiveOptions
 from llmtester.profiles.long_context import LEAST_ROOM_TOK, SIZES_TOK, LongContextOptions
 from llmtester.profiles.quality.profile import QualityOptions
+from llmtester.profiles.stress import StressOptions
 from llmtester.settings.section import LONGEST_CONTEXT_TOK, Limits, Number, Section, UserPath, WholeNumber
 
 _INTERACTIVE = InteractiveOptions()
 _LONG_CONTEXT = LongContextOptions()
+_BATCH = BatchOptions()
 _QUALITY = QualityOptions()
+_STRESS = StressOptions()
 _QUALITY_BANDS = QualityBands()
 
 QualityLimits: TypeAlias = tuple[Number, Number, Number, Number]
@@ -225,6 +229,72 @@ class QualitySettings(ProfileSection):
         )
 
 
+class BatchSettings(ProfileSection):
+    """A pile of documents."""
+
+    documents_count: WholeNumber = Field(
+        default=_BATCH.documents_count,
+        ge=1,
+        le=10_000,
+        description="Documents for each number of them in flight; at least two trials of six or ten are worked on.",
+    )
+    concurrencies: tuple[WholeNumber, ...] = Field(
+        default=_BATCH.concurrencies,
+        min_length=1,
+        description="How many documents are in flight at the same time; one load for each number.",
+    )
+    output_tok: WholeNumber = Field(
+        default=_BATCH.output_tok,
+        ge=32,
+        le=LONGEST_CONTEXT_TOK,
+        description="Longest answer.",
+    )
+
+    @model_validator(mode="after")
+    def _numbers_differ(self) -> BatchSettings:
+        numbers = self.concurrencies
+        if len(set(numbers)) != len(numbers) or not all(1 <= number <= 256 for number in numbers):
+            raise ValueError("concurrencies must be different whole numbers from 1 to 256")
+        return self
+
+    def as_options(self) -> BatchOptions:
+        """The same values as the profile's type."""
+        return BatchOptions(**self.model_dump())
+
+
+class StressSettings(ProfileSection):
+    """Work without a pause, on one configuration that is chosen from the other results."""
+
+    duration_s: Number = Field(
+        default=_STRESS.duration_s,
+        ge=10,
+        le=604_800,
+        description="How long it works. Heat shows after ten minutes, a leak after half an hour.",
+    )
+    concurrency: WholeNumber = Field(
+        default=_STRESS.concurrency,
+        ge=1,
+        le=256,
+        description="Requests in flight at the same time.",
+    )
+    prompt_tok: WholeNumber = Field(
+        default=_STRESS.prompt_tok,
+        ge=48,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of each prompt, template included.",
+    )
+    output_tok: WholeNumber = Field(
+        default=_STRESS.output_tok,
+        ge=32,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of each answer.",
+    )
+
+    def as_options(self) -> StressOptions:
+        """The same values as the profile's type."""
+        return StressOptions(**self.model_dump())
+
+
 class ProfilesSettings(Section):
     """What the models are tested for."""
 
@@ -236,7 +306,9 @@ class ProfilesSettings(Section):
     # One row for each profile that has settings, under the profile's own name.
     interactive: InteractiveSettings = Field(default_factory=InteractiveSettings)
     long_context: LongContextSettings = Field(default_factory=LongContextSettings)
+    batch: BatchSettings = Field(default_factory=BatchSettings)
     quality: QualitySettings = Field(default_factory=QualitySettings)
+    stress: StressSettings = Field(default_factory=StressSettings)
 
     def options_for(self, profile: str) -> Any:
         """The first constructor argument of the profile of that name; ``None`` where it has no settings here."""

@@ -11,7 +11,7 @@ from llmtester.analysis import findings, ratings
 from llmtester.analysis.lens import Lens
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.progress import CellStatus, Progress
-from llmtester.analysis.ratings import BANDS
+from llmtester.analysis.ratings import BANDS, usual_headline
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate, Finding, Rating
 from llmtester.analysis.time_left import TimeLeft
@@ -39,13 +39,10 @@ RETHINK_S = 5.0
 """Between two looks at the time that is left: nobody reads faster, and it takes milliseconds for thousands of cells."""
 
 
-FELT = ("ttft_ms", "decode_tok_per_s")
-
-
 def usual_lens(plan: Plan) -> Lens:
-    """The lens of somebody who knows no profile: every profile is judged by what a person in a chat would feel."""
+    """The lens of somebody who has the journal alone: every profile is judged by what usually decides it."""
     profiles = {cell.profile for cell in plan.cells} | {skip.cell.profile for skip in plan.skips}
-    return Lens(dict.fromkeys(profiles, FELT), BANDS)
+    return Lens({profile: usual_headline(profile) for profile in profiles}, BANDS)
 
 
 @dataclass(frozen=True, slots=True)

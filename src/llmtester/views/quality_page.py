@@ -212,7 +212,7 @@ def _stress_facts(one: StressResult) -> list[tuple[str, str]]:
         ("First minute", shown(one.first_minute_tok_per_s, "tok/s")),
         ("Sustained", shown(one.sustained_tok_per_s, "tok/s")),
         ("Sustained over first minute", shown(one.sustained_ratio, "%", 100)),
-        ("Trend of the speed an hour", shown(one.drift_ratio_per_hour, "%", 100)),
+        ("Change of the speed over the work", shown(one.drift_ratio, "%", 100)),
         ("Steady from", shown(one.steady_from_s, "s")),
         ("Throttling", f"{one.throttling}: {one.throttling_because}"),
         ("Growth of memory an hour", shown(one.growth_bytes_per_hour, "MB", 1e-6)),
