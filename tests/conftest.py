@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.faults.collected"]
+
 STARTER_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 IN_CI = os.environ.get("CI") == "true"
 

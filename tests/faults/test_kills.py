@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -19,7 +20,7 @@ from llmtester.store import journal, runs
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")]
 
-KILLS = int(os.environ.get("LLMTESTER_KILLS", "50"))
+SHORT_KILLS, LONG_KILLS = 15, 50
 SCRIPTS = (
     "a?ttft_ms=8&decode_tok_per_s=1500&noise=0.2&load_ms=30,b?ttft_ms=5&decode_tok_per_s=1200&noise=0.2&load_ms=30"
 )
@@ -43,13 +44,17 @@ def finished_trials(folder: runs.RunFolder) -> Counter[tuple[str, int, bool]]:
 
 
 @pytest.mark.timeout(600)
-def test_fifty_kills_lose_and_repeat_nothing(home: Path) -> None:
+def test_kills_lose_and_repeat_nothing(
+    home: Path, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> None:
     """Killed again and again and resumed each time, a run ends with every trial exactly once and no process left."""
+    wanted = LONG_KILLS if request.config.getoption("--long") else SHORT_KILLS
+    record_property("faults", wanted)
     chance = random.Random(20261124)
     process = llmtester("run", "--engine", "fake", "--models", SCRIPTS, *QUICK_LOAD)
     kills = 0
     acknowledged: Counter[tuple[str, int, bool]] = Counter()
-    while kills < KILLS:
+    while kills < wanted:
         try:
             process.wait(timeout=chance.uniform(0.05, 2.0))
         except subprocess.TimeoutExpired:
@@ -60,6 +65,7 @@ def test_fifty_kills_lose_and_repeat_nothing(home: Path) -> None:
         folder = latest(home)
         if folder is not None:
             now = finished_trials(folder)
+            record_property("lost", (acknowledged - now).total())
             assert not acknowledged - now, "a finished trial was lost"
             acknowledged = now
         if process.returncode == 0:
