@@ -62,6 +62,18 @@ def test_report_formats_and_json(home: Path) -> None:
     assert "csv, html, json, md" in wrong.stderr
 
 
+def test_the_first_run_explains_itself_in_five_lines(home: Path) -> None:
+    """Without settings and without runs: what happens, where results go, how to stop; and never again after that."""
+    fast = ["--quick", *FAKE[:4], "--display", "none"]
+    first, second = llmtester("run", *fast), llmtester("run", *fast)
+    assert (first.returncode, second.returncode) == (0, 0)
+    lines = first.stderr.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("First run here: 1 model with the engine fake")
+    assert max(map(len, lines)) <= 80
+    assert second.stderr == ""
+
+
 def test_dry_run_starts_nothing(home: Path) -> None:
     """The plan, its cost, and no folder."""
     done = llmtester("run", *FAKE, "--dry-run")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import typer
@@ -114,3 +115,12 @@ def test_every_documented_file_exists() -> None:
         wanted = [*(page.parent / link for link in links), *(ROOT / name for name in named)]
         missing += [f"{page.name}: {path}" for path in wanted if not path.exists()]
     assert missing == []
+
+
+def test_the_recording_is_a_picture_of_our_own() -> None:
+    """``docs/recording.svg`` is well-formed, shows the commands and the verdict, and asks nobody for anything."""
+    text = (ROOT / "docs" / "recording.svg").read_text(encoding="utf-8")
+    shown = "".join(ElementTree.fromstring(text).itertext()).replace("\xa0", " ")
+    assert "$ llmtester run --engine fake" in shown
+    assert "Use small Q4_K_M for chat" in shown
+    assert set(re.findall(r"https?://[^\"' )]+", text)) == {"http://www.w3.org/2000/svg"}

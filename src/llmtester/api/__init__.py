@@ -11,7 +11,7 @@ Every function raises ``LlmtesterError`` with what happened, why, and the fix.
 
 from llmtester.api.doctor import Check, check_lines, examine
 from llmtester.api.models import ServeWish, Serving, pull, serve
-from llmtester.api.planning import choose_engine, model_manager, plan
+from llmtester.api.planning import choose_engine, model_manager, plan, profile_names
 from llmtester.api.reporting import (
     RunRow,
     compare,
@@ -50,6 +50,7 @@ __all__ = [
     "plain_log",
     "plan",
     "plan_lines",
+    "profile_names",
     "pull",
     "report",
     "resume",

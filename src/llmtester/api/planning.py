@@ -89,6 +89,11 @@ def profiles_of(settings: Settings, names: Iterable[str]) -> dict[str, Profile]:
     return found
 
 
+def profile_names() -> tuple[str, ...]:
+    """The profiles that are built in, in the order in which a run takes them."""
+    return tuple(plugins.PROFILES)
+
+
 def this_machine() -> Machine:
     """The facts of the machine that this process runs on."""
     from llmtester.host.machine import read_machine

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmtester.cli.console import interruptible, say
+from llmtester.cli.first_run import introduction, is_first
 from llmtester.cli.options import Assign, Config, EngineName, JsonLines, Yes, listed
 from llmtester.domain.errors import ConfigurationError, ExitCode, NoModels
 
@@ -63,7 +65,9 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
         "engine.name": engine,
         **assignments(assign or []),
     }
-    _refuse_contradictions(flags, run_name, full=full, resume=resume)
+    if full:
+        flags["profiles.enabled"] = flags["profiles.enabled"] or _every_profile(api.profile_names())
+    _refuse_contradictions(flags, run_name, resume=resume)
     flags |= {
         "run.output_dir": str(output_dir) if output_dir else None,
         "log_level": log_level,
@@ -83,19 +87,26 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
             if dry_run:
                 show.plan(work)
                 return
+            if is_first(loaded) and not as_json:
+                say(introduction(work, loaded.settings.run.output_dir))
             result = api.run(loaded, work=work, observer=show)
         show.result(result)
     raise typer.Exit(exit_code(result))
 
 
-def _refuse_contradictions(flags: dict[str, Any], run_name: str, *, full: bool, resume: bool) -> None:
-    """Raises ``ConfigurationError`` for flags that this version or this combination cannot honour."""
-    if full:
+def _every_profile(names: Sequence[str]) -> list[str]:
+    """All profiles. Raises ``ConfigurationError`` if the stress profile, which ``--full`` promises, is not there."""
+    if "stress" not in names:
         raise ConfigurationError(
             "--full is not possible yet",
             why="it promises the stress profile, which this version does not have",
             fix="leave --full out",
         )
+    return list(names)
+
+
+def _refuse_contradictions(flags: dict[str, Any], run_name: str, *, resume: bool) -> None:
+    """Raises ``ConfigurationError`` for flags that this combination cannot honour."""
     given = [name for name, value in flags.items() if value is not None]
     if resume and given:
         raise ConfigurationError(
