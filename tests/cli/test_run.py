@@ -74,6 +74,19 @@ def test_the_first_run_explains_itself_in_five_lines(home: Path) -> None:
     assert second.stderr == ""
 
 
+def test_an_old_console_is_enough(home: Path) -> None:
+    """On a dumb cp1252 terminal without colours a run with a Chinese name works, and nothing moves the cursor."""
+    words = ["run", "--engine", "fake", "--models", FAST.replace("fast", "模型"), "--quick", "--display", "plain"]
+    old = {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "NO_COLOR": "1", "TERM": "dumb"}
+    done = subprocess.run(
+        [sys.executable, "-m", "llmtester", *words], capture_output=True, env=os.environ | old, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert b"for chat" in done.stdout
+    assert b"\\u6a21\\u578b" in done.stderr
+
+
 def test_dry_run_starts_nothing(home: Path) -> None:
     """The plan, its cost, and no folder."""
     done = llmtester("run", *FAKE, "--dry-run")

@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """``faults: N tried, N survived, N lost``."""
+    """``faults: N tried, N survived, N lost``, and the same for wrong uses."""
     ended = [*terminalreporter.stats.get("passed", ()), *terminalreporter.stats.get("failed", ())]
     tests = [report for report in ended if report.when == "call" and "faults" in report.keywords]
     if tests:
@@ -51,6 +51,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         survived = sum(_count(report.user_properties, "faults", 1) for report in tests if report.outcome == "passed")
         lost = sum(_count(report.user_properties, "lost", 0) for report in tests)
         terminalreporter.write_line(f"faults: {tried} tried, {survived} survived, {lost} acknowledged results lost")
+    misuses = [report for report in ended if report.when == "call" and "misuse" in report.keywords]
+    if misuses:
+        answered = sum(report.outcome == "passed" for report in misuses)
+        terminalreporter.write_line(f"misuse: {len(misuses)} tried, {answered} answered with one message and its fix")
 
 
 def _count(properties: Iterable[tuple[str, object]], name: str, default: int) -> int:

@@ -141,6 +141,26 @@ def test_the_architecture_page_names_what_exists() -> None:
     assert not missing
 
 
+def test_the_architecture_page_is_short_and_its_rooms_are_as_drawn() -> None:
+    """At most 150 lines, every room of the package, and in each row modules that are in that room."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert len(page.splitlines()) <= 150
+    drawn = set()
+    for line in page.partition("## Rooms")[2].partition("## ")[0].splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        rooms = re.findall(r"`(\w+)/`", cells[1]) if len(cells) > 2 else []
+        drawn |= set(rooms)
+        for name in re.findall(r"`(\w+)/?`", cells[2]) if rooms else []:
+            assert any(f"{room}.{name}" in modules() for room in rooms) or name in SPOKEN_OF, f"{rooms}: {name}"
+    assert (
+        drawn == {name.partition(".")[0] for name in modules() if f"{name}." in " ".join(modules())} & MAY_IMPORT.keys()
+    )
+
+
+SPOKEN_OF = {"doctor"}
+"""Words in the table of rooms that are commands and not modules of that room alone."""
+
+
 def _exists(name: str) -> bool:
     """Whether a path (from the package or the root) or a dotted name (of a module or something in it) is real."""
     if name.endswith(".py"):

@@ -117,6 +117,13 @@ def test_every_documented_file_exists() -> None:
     assert missing == []
 
 
+def test_every_page_is_in_the_navigation() -> None:
+    """A page that nobody can find is not written."""
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert set(re.findall(r": ([\w-]+\.md)", navigation)) == pages
+
+
 def test_the_recording_is_a_picture_of_our_own() -> None:
     """``docs/recording.svg`` is well-formed, shows the commands and the verdict, and asks nobody for anything."""
     text = (ROOT / "docs" / "recording.svg").read_text(encoding="utf-8")
