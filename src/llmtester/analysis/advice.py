@@ -57,7 +57,8 @@ def _unrated(use: Use, stand: Stand, every: Sequence[Contender]) -> Advice:
         cell.reason for one in every for cell in one.cells_of(profile) if cell.status == "failed" and cell.reason
     ]
     rated = [one for one in every if one.rating(profile) is not Rating.NOT_RATED]
-    if rated and use.order == "lean":
+    memory_told = any(isinstance(one.memory(profile), Estimate) for one in every)
+    if rated and use.order in {"lean", "balanced"} and not memory_told:
         reasons.append("The memory of a server cannot be measured here.")
     return Advice(
         use=use.name,

@@ -21,7 +21,7 @@ def _changes(case: Case) -> Iterator[str]:
     if case.pending:
         cells = counted(len(case.pending), "cell")
         yield f"{cells} of this profile {'is' if len(case.pending) == 1 else 'are'} missing: llmtester run --resume"
-    yield from _larger_but_slow(case)
+    yield from _better_but_slow(case)
     yield from _margin(case)
     if case.winner.contender.quality is None:
         yield f"Nobody checked the answers yet; if they are damaged, another one wins: {MEASURE_QUALITY}"
@@ -74,21 +74,23 @@ def _margin(case: Case) -> Iterator[str]:
         yield f"Below {limit:.0f} documents an hour (here {value.value:.0f}) it would not be good enough any more."
 
 
-def _larger_but_slow(case: Case) -> Iterator[str]:
-    """The nearest larger model that only its speed holds back, and how much faster the machine would have to be."""
+def _better_but_slow(case: Case) -> Iterator[str]:
+    """The nearest more capable file that only its speed holds back, and how much faster the machine would have to be."""
     if case.use.order != "capable" or not case.enough:
         return
+    mine = case.winner.contender
     found = []
     for one in case.ranked[1:]:
         held_back = case.winner.level < one.level <= LEVELS_GOOD_ENOUGH and not one.contender.doubtful
-        if held_back and one.contender.parameters > case.winner.contender.parameters:
+        if held_back and one.contender.capability > mine.capability:
             cells = one.contender.cells_of(case.profile)
             factor = max((1 / factor for cell in cells for factor, *_ in _headroom(case, cell)), default=0.0)
             if factor > 1:
-                found.append((factor, one.contender.label))
+                found.append((factor, one.contender.label, one.contender.parameters > mine.parameters))
     if found:
-        factor, label = min(found)
+        factor, label, larger = min(found)
+        why = "it is larger" if larger else "it keeps more of the model"
         yield (
-            f"On a machine {factor:.1f} times as fast, {label} would be the choice: it is larger, and only its speed "
-            "is in the way."
+            f"On a machine {factor:.1f} times as fast, {label} would be the choice: {why}, and only its speed is in the "
+            "way."
         )

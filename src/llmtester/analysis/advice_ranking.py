@@ -157,8 +157,8 @@ def _level(use: Use, one: Contender, rating: Rating) -> int:
 
 
 def _capable(one: Contender, value: Estimate) -> tuple[float, ...]:
-    """More parameters, then less damage; bits decide only where nobody measured; then speed."""
-    return (one.parameters, -float(one.damage), float("inf") if one.judged else round(one.bits, 1), value.value)
+    """The most capable, then the value that decides."""
+    return (*one.capability, value.value)
 
 
 _MERITS: Mapping[str, Callable[[Contender, Estimate], tuple[float, ...]]] = {

@@ -147,7 +147,7 @@ USES = (
 
 KINDS = {
     "arithmetic": ("figures", "sums"),
-    "reading": ("questions about a text", "questions"),
+    "reading": ("understanding a text", "questions"),
     "logic": ("puzzles and reasoning", "puzzles"),
     "instructions": ("exact instructions", "instructions"),
     "structured": ("JSON and tool calls", "outputs"),

@@ -104,6 +104,11 @@ class Contender:
         return 0 if self.quality is None or self.quality.reference is None else ORDER.index(self.quality.rating)
 
     @property
+    def capability(self) -> tuple[float, float, float]:
+        """More parameters, then less damage; bits decide only where nobody measured it."""
+        return (self.parameters, -float(self.damage), float("inf") if self.judged else round(self.bits, 1))
+
+    @property
     def damaged(self) -> bool:
         """Whether its answers were measured and are poor or failed."""
         return self._measured_damage >= ORDER.index(Rating.POOR)
