@@ -75,7 +75,7 @@ def _margin(case: Case) -> Iterator[str]:
 
 
 def _better_but_slow(case: Case) -> Iterator[str]:
-    """The nearest more capable file that only its speed holds back, and how much faster the machine would have to be."""
+    """The nearest more capable file that only its speed holds back, and how much faster a machine it needs."""
     if case.use.order != "capable" or not case.enough:
         return
     mine = case.winner.contender
@@ -91,6 +91,6 @@ def _better_but_slow(case: Case) -> Iterator[str]:
         factor, label, larger = min(found)
         why = "it is larger" if larger else "it keeps more of the model"
         yield (
-            f"On a machine {factor:.1f} times as fast, {label} would be the choice: {why}, and only its speed is in the "
-            "way."
+            f"On a machine {factor:.1f} times as fast, {label} would be the choice: {why}, and only its speed is in "
+            "the way."
         )
