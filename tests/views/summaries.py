@@ -22,6 +22,7 @@ from llmtester.analysis.summary import (
     Estimate,
     Fidelity,
     Finding,
+    ForecastRow,
     Measured,
     MetricInfo,
     QualitySummary,
@@ -138,6 +139,11 @@ def summary(models: int = 5, quants: int = 4, loads: int = 3, seed: int = 7) -> 
         stress=(_stress(targets[0], cells[0]),),
         front=front(targets, cells, quality),
         usable_context=(_usable(targets[0], cells[0]),),
+        forecast=(
+            ForecastRow(targets[0].key, "decode_tok_per_s", Estimate(71.5, 60.25, 84.75, 3), 78.8125, -0.0928),
+            ForecastRow(targets[0].key, "memory_peak_bytes", Estimate(1.5e9, 1.4e9, 1.6e9, 2), 1.448e9, 0.0359),
+        ),
+        wall_time_s={"measured": 3200.5, "server_start": 300.25, "warm_up": 224.5, "lost": 0.0},
     )
 
 
@@ -464,7 +470,9 @@ def long_names() -> Summary:
     target, name = whole.targets[0], "SmolLM2-1.7B-Instruct-v0.3"
     named = replace(target, model=replace(target.model, name=name))
     advice = replace(whole.advice[0], verdict=f"Use {name} Q4_K_M for chat: it is good here.")
-    return replace(whole, targets=(named,), advice=(advice,), quality=(), stress=(), front=(), usable_context=())
+    return replace(
+        whole, targets=(named,), advice=(advice,), quality=(), stress=(), front=(), usable_context=(), forecast=()
+    )
 
 
 def empty() -> Summary:
@@ -481,6 +489,8 @@ def empty() -> Summary:
         stress=(),
         front=(),
         usable_context=(),
+        forecast=(),
+        wall_time_s={},
     )
 
 
@@ -577,6 +587,8 @@ def poisoned() -> Summary:
         stress=tuple(with_poison(one, renamed) for one in whole.stress),
         front=tuple(with_poison(one, renamed) for one in whole.front),
         usable_context=tuple(with_poison(one, renamed) for one in whole.usable_context),
+        forecast=tuple(with_poison(one, renamed) for one in whole.forecast),
+        wall_time_s=dict(zip(POISON, range(1, 99), strict=False)),
         metrics=tuple(replace(info, title=f"{info.title} {POISON[0]}", formula=every) for info in whole.metrics),
     )
 

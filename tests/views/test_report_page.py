@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtester.analysis.summary import Finding, Summary
-from llmtester.views import charts, details, palette, svg, tables
+from llmtester.views import charts, details, forecast_page, palette, svg, tables
 from llmtester.views.exporters import exporter
 from llmtester.views.figures import figure
 from llmtester.views.outline import Outline, finding_groups
@@ -225,6 +225,20 @@ def test_a_doubt_stands_beside_the_figures_that_it_touches() -> None:
     assert lines["decode_tok_per_s"].figures[0].doubt == "note"
     assert "trial 3" in lines["ttft_ms"].outliers
     assert 'title="in doubt: busy machine"' in exporter("html").render(outline.summary).decode()
+
+
+def test_predictions_stand_beside_what_was_measured() -> None:
+    """How far each was off, how good they were on the whole, and which causes took the time."""
+    outline = Outline(summaries.summary())
+    first, second = forecast_page.forecast_lines(outline)
+    assert (first.error, first.predicted.text, first.measured.text) == ("-9%", "71.5 tok/s", "78.8 tok/s")
+    assert second.measured.text == "1.4 GB"
+    assert forecast_page.forecast_sentence(outline).startswith("Half of the 2 predictions were off by at most 6%")
+    assert [row.cause for row in forecast_page.spent(outline)] == [
+        "requests that count",
+        "starting servers",
+        "warming up",
+    ]
 
 
 def test_answers_keep_their_lines() -> None:
