@@ -33,6 +33,7 @@ PROFILES: dict[str, str] = {
     "interactive": "llmtester.profiles.interactive:InteractiveProfile",
     "long_context": "llmtester.profiles.long_context:LongContextProfile",
     "batch": "llmtester.profiles.batch:BatchProfile",
+    "custom": "llmtester.profiles.custom:CustomProfile",
     "quality": "llmtester.profiles.quality.profile:QualityProfile",
     "stress": "llmtester.profiles.stress:StressProfile",
 }

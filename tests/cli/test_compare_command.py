@@ -70,13 +70,13 @@ def test_compare_shows_both_values_and_the_result(home: Path, capsys: pytest.Cap
     assert code == 0, err
     assert "fast Q4_K_M, interactive/short" in out
     assert "Writing speed" in out
-    assert "Only in the run after, 2 cells:" in out
+    assert "Only in the run after, 3 cells:" in out
     assert max(map(len, out.splitlines())) <= 80
     assert "\x1b" not in out
     _, out, _ = typed(capsys, "compare", before, after, "--runs", "runs", "--json")
     envelope = json.loads(out)
     assert (envelope["schema"], envelope["ok"]) == ("llmtester/compare/1", True)
-    assert [cell["load"] for cell in envelope["data"]["cells"]] == ["short", "medium"]
+    assert [cell["load"] for cell in envelope["data"]["cells"]] == ["short", "medium", "follow_up"]
 
 
 def test_runs_without_a_common_cell_are_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,7 @@ def test_dry_run_starts_nothing(home: Path) -> None:
     """The plan, its cost, and no folder."""
     done = llmtester("run", *FAKE, "--dry-run")
     assert done.returncode == 0
-    assert "2 cells, 1 server start, about" in done.stdout
+    assert "3 cells, 1 server start, about" in done.stdout
     assert not (home / "runs").exists()
 
 

@@ -43,7 +43,7 @@ def test_lengths_are_met_on_the_starter_model(starter_model: Path, tmp_path: Pat
                 assert looks / PROMPTS_OF_EACH_LENGTH <= MEAN_LOOKS_LIMIT
 
             profile = InteractiveProfile()
-            (load, _) = profile.loads(None)
+            load, *_ = profile.loads(None)
             (request,) = await profile.requests(load, 0, 1, bench(session.count_tokens))
             completion = await session.generate(request, lambda at_ns: None)
             assert completion.prompt_tok == request.planned_prompt_tok == load.prompt_tok

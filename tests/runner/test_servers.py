@@ -56,7 +56,7 @@ def test_a_profile_that_needs_more_context_gets_a_server_of_its_own() -> None:
     """The chat shares the common server, the long one is started once with room for its longest load."""
     plan = planned(model(context_tok=131_072))
     assert [target.settings.context_tok for target in plan.targets] == [4096, 32768]
-    assert [len(cells) for _, cells in plan.by_target()] == [2, 3]
+    assert [len(cells) for _, cells in plan.by_target()] == [3, 3]
     assert plan.memory_need_bytes == {target.key: target.settings.context_tok for target in plan.targets}
 
 

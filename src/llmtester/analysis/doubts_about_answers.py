@@ -24,6 +24,9 @@ READING_OVER_WRITING_LIMIT_CPU = 100.0
 SUDDEN_RATIO = 3.0
 """An answer that begins in a third of the typical time: noise makes single answers slower, never so much faster."""
 
+SAME_LENGTH_RATIO = 0.1
+"""Only prompts of about one length can be expected to take about one time."""
+
 SLOWING_RATIO = 0.04
 SLOWING_CONFIDENCE = 0.97
 """A run that lost this share of its speed from start to end, along a line that is this sure to fall."""
@@ -89,7 +92,9 @@ def _too_fast(evidence: Evidence, samples: list[Sample]) -> str | None:
 
 
 def _suddenly_fast(samples: list[Sample]) -> str | None:
-    waits = [waited for sample in samples if not isinstance(waited := ttft_ms(sample), Absent)]
+    usual_tok = median([sample.prompt_tok or 0 for sample in samples]) if samples else 0
+    alike = [sample for sample in samples if abs((sample.prompt_tok or 0) - usual_tok) <= SAME_LENGTH_RATIO * usual_tok]
+    waits = [waited for sample in alike if not isinstance(waited := ttft_ms(sample), Absent)]
     if len(waits) < MIN_TRIALS_FOR_INTERVAL:
         return None
     typical = median(waits)
@@ -104,7 +109,8 @@ def _suddenly_fast(samples: list[Sample]) -> str | None:
 
 def early_end(evidence: Evidence) -> str | None:
     short = [sample for sample in evidence.answered if sample.finish == "stop"]
-    if not short or not evidence.fixed_length:
+    own_end = bool(evidence.cell.cell.load.content)  # what is asked for its content ends where the model ends it
+    if not short or own_end or not evidence.fixed_length:
         return None
     return f"{len(short)} of {len(evidence.samples)} answers ended before the length that was asked for"
 

@@ -102,6 +102,7 @@ def resume(loaded: Loaded, name: str = "latest", *, observer: Observer | None = 
         state = RunState(journal.read(folder.journal).events)
         if state.ended and state.ended.outcome == "finished":
             return _result(folder, state.ended, settings)
+        settings = _with_recorded_profiles(settings, state)
         engine, build = _engine_of(state, settings)
         _refuse_if_changed(state, settings, engine, build)
         book, recorded = Journal.reopen(folder.journal)
@@ -117,6 +118,19 @@ def resume(loaded: Loaded, name: str = "latest", *, observer: Observer | None = 
             bench = _Bench(engine, settings, observer, EventLog([*recorded.events, again]))
             ended = _measure(state, book, folder, bench)
     return _result(folder, ended, settings)
+
+
+def _with_recorded_profiles(settings: Settings, state: RunState) -> Settings:
+    """What is asked stays what it was when the run was planned, flags of that time included."""
+    profiles = settings.profiles.model_dump(mode="json")
+    for name, record in state.settings.items():
+        first, *path, last = name.split(".")
+        section = profiles
+        for part in path:
+            section = section.get(part, {})
+        if first == "profiles" and last in section:
+            section[last] = record["value"]
+    return settings.model_copy(update={"profiles": type(settings.profiles).model_validate(profiles)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     run_name: Annotated[str, typer.Argument(help="With --resume: a run id or folder.", metavar="RUN")] = "latest",
     config: Config = None,
     profiles: Annotated[str | None, typer.Option(help="Profiles to run, in order.", metavar="A,B")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Your own prompts: .jsonl .csv .txt.", metavar="FILE")] = None,
     models: Annotated[str | None, typer.Option(help="Models by name or pattern.", metavar="A,B")] = None,
     quants: Annotated[str | None, typer.Option(help="Quantizations, such as Q4_K_M,Q8_0.", metavar="A,B")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Q4_K_M and Q5_K_M only, fewer trials.")] = False,
@@ -57,7 +58,8 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     from llmtester.settings import assignments
 
     flags: dict[str, Any] = {
-        "profiles.enabled": listed(profiles),
+        "profiles.enabled": listed(profiles) or (["custom"] if prompts else None),
+        "profiles.custom.file": str(prompts) if prompts else None,
         "models.include": listed(models),
         "models.quants": listed(quants),
         "run.quick": quick or None,

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from llmtester.domain.ports import Bench
-from llmtester.domain.work import Load, Request
+from llmtester.domain.work import Load, Message, Request
 from llmtester.profiles.base import BaseProfile
-from llmtester.profiles.prompts import fresh_prompt, mix
+from llmtester.profiles.prompts import QUESTIONS, fresh_prompt, mix
 
-SHORT, MEDIUM = LOAD_NAMES = ("short", "medium")
+SHORT, MEDIUM, FOLLOW_UP = LOAD_NAMES = ("short", "medium", "follow_up")
+FIRST_ANSWER_TOK = 32
+"""Length of the answer that a follow-up refers to: long enough to be a turn, short enough to be cheap."""
+
+FOLLOW_UP_QUESTION_TOK = 24
+"""What the second question takes, template of the turn included; only the plan of the load needs it."""
+
 QUICK_MIN_TRIALS = 5
 QUICK_MAX_TRIALS = 6
 """Five trials are the fewest for which a median has an interval; a sixth is a second chance to reach the precision."""
@@ -25,6 +31,8 @@ class InteractiveOptions:
     short_output_tok: int = 128
     medium_prompt_tok: int = 512
     medium_output_tok: int = 128
+    follow_up_prompt_tok: int = 320
+    follow_up_output_tok: int = 64
     warmup_trials: int = 1
     min_trials: int = 5
     max_trials: int = 10
@@ -32,7 +40,8 @@ class InteractiveOptions:
 
 
 class InteractiveProfile(BaseProfile):
-    """A chat with one user: a short question and one with a page of text pasted into it."""
+    """A chat with one user: a short question, one with a page of text pasted into it, and a second question in the
+    same conversation, of which the server has already read all but the end."""
 
     name: ClassVar[str] = "interactive"
     summary: ClassVar[str] = "one person in a chat: time to the first word and writing speed"
@@ -43,18 +52,24 @@ class InteractiveProfile(BaseProfile):
         self.quick = quick
 
     def loads(self, context_tok: int | None) -> Sequence[Load]:
-        """``short`` and ``medium``, without those whose prompt and answer exceed ``context_tok``."""
+        """``short``, ``medium`` and ``follow_up``, without those whose prompt and answer exceed ``context_tok``."""
         options = self.options
         candidates = (
             self._load(SHORT, options.short_prompt_tok, options.short_output_tok),
             self._load(MEDIUM, options.medium_prompt_tok, options.medium_output_tok),
+            replace(
+                self._load(FOLLOW_UP, options.follow_up_prompt_tok, options.follow_up_output_tok),
+                requests_per_trial=2,
+            ),
         )
         return tuple(
             load for load in candidates if context_tok is None or load.prompt_tok + load.output_tok <= context_tok
         )
 
     async def requests(self, load: Load, trial: int, seed: int, bench: Bench) -> Sequence[Request]:
-        """``load.requests_per_trial`` requests of ``load.prompt_tok`` tokens, each with a prompt of its own."""
+        """One request of ``load.prompt_tok`` tokens; for ``follow_up`` an untimed first turn and the one after it."""
+        if load.name == FOLLOW_UP:
+            return await self._conversation(load, trial, seed, bench)
         requests = []
         for index in range(load.requests_per_trial):
             ordinal = (trial * load.requests_per_trial + index) * len(LOAD_NAMES) + LOAD_NAMES.index(load.name)
@@ -69,6 +84,29 @@ class InteractiveProfile(BaseProfile):
                 )
             )
         return tuple(requests)
+
+    async def _conversation(self, load: Load, trial: int, seed: int, bench: Bench) -> tuple[Request, Request]:
+        """The second turn continues with the answer that the first one really got, and may use the cache."""
+        ordinal = trial * len(LOAD_NAMES) + LOAD_NAMES.index(load.name)
+        prompt_seed = mix(seed, self.name, load.name)
+        first_tok = load.prompt_tok - FIRST_ANSWER_TOK - FOLLOW_UP_QUESTION_TOK
+        first = Request(
+            id=f"{load.name}-{trial}-first",
+            messages=await fresh_prompt(first_tok, prompt_seed, ordinal, bench.count_tokens),
+            max_tok=FIRST_ANSWER_TOK,
+            planned_prompt_tok=first_tok,
+            seed=seed,
+            timed=False,
+        )
+        second = Request(
+            id=f"{load.name}-{trial}-second",
+            messages=(Message("user", QUESTIONS[ordinal % len(QUESTIONS)]),),
+            max_tok=load.output_tok,
+            reuse_cache=True,
+            seed=seed,
+            continues=first.id,
+        )
+        return first, second
 
     def _load(self, name: str, prompt_tok: int, output_tok: int) -> Load:
         options = self.options

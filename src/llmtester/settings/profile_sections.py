@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from llmtester.analysis.quality.bands import QualityBands
 from llmtester.profiles.batch import BatchOptions
+from llmtester.profiles.custom import CustomOptions
 from llmtester.profiles.interactive import InteractiveOptions
 from llmtester.profiles.long_context import LEAST_ROOM_TOK, SIZES_TOK, LongContextOptions
 from llmtester.profiles.quality.profile import QualityOptions
@@ -18,6 +19,7 @@ from llmtester.settings.section import LONGEST_CONTEXT_TOK, Limits, Number, Sect
 _INTERACTIVE = InteractiveOptions()
 _LONG_CONTEXT = LongContextOptions()
 _BATCH = BatchOptions()
+_CUSTOM = CustomOptions()
 _QUALITY = QualityOptions()
 _STRESS = StressOptions()
 _QUALITY_BANDS = QualityBands()
@@ -67,11 +69,29 @@ class MediumLoad(Section):
     )
 
 
+class FollowUpLoad(Section):
+    """A second question in the same conversation."""
+
+    prompt_tok: WholeNumber = Field(
+        default=_INTERACTIVE.follow_up_prompt_tok,
+        ge=160,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of the conversation up to the second answer, about.",
+    )
+    output_tok: WholeNumber = Field(
+        default=_INTERACTIVE.follow_up_output_tok,
+        ge=8,
+        le=LONGEST_CONTEXT_TOK,
+        description="Length of the second answer.",
+    )
+
+
 class InteractiveSettings(ProfileSection):
     """One person in a chat."""
 
     short: ShortLoad = Field(default_factory=ShortLoad)
     medium: MediumLoad = Field(default_factory=MediumLoad)
+    follow_up: FollowUpLoad = Field(default_factory=FollowUpLoad)
     warmup_trials: WholeNumber = Field(
         default=_INTERACTIVE.warmup_trials,
         ge=0,
@@ -110,6 +130,8 @@ class InteractiveSettings(ProfileSection):
             short_output_tok=self.short.output_tok,
             medium_prompt_tok=self.medium.prompt_tok,
             medium_output_tok=self.medium.output_tok,
+            follow_up_prompt_tok=self.follow_up.prompt_tok,
+            follow_up_output_tok=self.follow_up.output_tok,
             warmup_trials=self.warmup_trials,
             min_trials=self.min_trials,
             max_trials=self.max_trials,
@@ -151,6 +173,45 @@ class LongContextSettings(ProfileSection):
     def as_options(self) -> LongContextOptions:
         """The same values as the profile's type."""
         return LongContextOptions(sizes_tok=self.sizes_tok, output_tok=self.output_tok, trials=self.trials)
+
+
+class PromptEntry(Section):
+    """A prompt of the user's own, as a line of a JSON Lines file would have it."""
+
+    prompt: str
+    id: str | None = None
+    system: str | None = None
+    max_tok: WholeNumber | None = None
+    exact: str | None = None
+    contains: str | None = None
+    regex: str | None = None
+    number: Number | None = None
+    json_schema: dict[str, Any] | None = None
+
+
+class CustomSettings(ProfileSection):
+    """Prompts of your own, with what you expect of the answers. See docs/profiles.md."""
+
+    file: UserPath | None = Field(
+        default=_CUSTOM.file,
+        description="A file of prompts: JSON Lines (`.jsonl`), CSV or one prompt a line (`.txt`).",
+    )
+    prompts: tuple[PromptEntry, ...] = Field(
+        default=(),
+        description="Prompts written here: each has `prompt` and may have `exact`, `contains`, `regex`, `number` or "
+        "`json_schema`.",
+    )
+    max_tok: WholeNumber = Field(
+        default=_CUSTOM.max_tok,
+        ge=1,
+        le=32_768,
+        description="Longest answer of a prompt that names none.",
+    )
+
+    def as_options(self) -> CustomOptions:
+        """The same values as the profile's type."""
+        entries = tuple(entry.model_dump(exclude_none=True) for entry in self.prompts)
+        return CustomOptions(file=self.file, prompts=entries, max_tok=self.max_tok)
 
 
 class QualitySettings(ProfileSection):
@@ -307,6 +368,7 @@ class ProfilesSettings(Section):
     interactive: InteractiveSettings = Field(default_factory=InteractiveSettings)
     long_context: LongContextSettings = Field(default_factory=LongContextSettings)
     batch: BatchSettings = Field(default_factory=BatchSettings)
+    custom: CustomSettings = Field(default_factory=CustomSettings)
     quality: QualitySettings = Field(default_factory=QualitySettings)
     stress: StressSettings = Field(default_factory=StressSettings)
 

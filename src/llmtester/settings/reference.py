@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from llmtester.settings.names import LEAVES, OPEN_SECTIONS, SECTIONS, Name, info_of, kinds, walk
@@ -28,6 +29,8 @@ _EXAMPLES: dict[Name, str] = {
     ("engine", "llama_server"): "~/llama.cpp/build/bin/llama-server",
     ("engine", "url"): "http://127.0.0.1:8080",
     ("engine", "api_key_env"): "MY_SERVER_KEY",
+    ("profiles", "custom", "file"): "prompts.jsonl",
+    ("profiles", "custom", "prompts"): '[{prompt: "What is the capital of France?", contains: Paris}]',
     ("server", "threads"): "4",
     ("server", "gpu_layers"): "99",
     ("server", "device"): "CUDA0",
@@ -151,6 +154,8 @@ def _values(info: FieldInfo) -> str:
     choices = _choices(info.annotation)
     if choices:
         return f"one of {', '.join(f'`{choice}`' for choice in choices)}{empty}"
+    if any(isinstance(part, type) and issubclass(part, BaseModel) for part in get_args(info.annotation)):
+        return "list of objects"
     if dict in found:
         return "three numbers"
     if tuple in found:
