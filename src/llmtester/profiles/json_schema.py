@@ -29,6 +29,11 @@ _BOUNDS: Mapping[str, tuple[str, int]] = {
 """Keyword to the type that it bounds, and the sign that makes it a lower bound."""
 
 
+def understood() -> tuple[str, ...]:
+    """Every keyword that is understood, and those that say nothing about the shape."""
+    return (*_VALUES, "items", *IGNORED)
+
+
 def schema_problem(schema: Any, where: str = "$") -> str | None:
     """What in a schema is not understood here; ``None`` if all of it is."""
     if not isinstance(schema, dict):
