@@ -32,6 +32,9 @@ CRASHES_ALLOWED = 1
 HOPELESS_TRIALS = 2
 """After this many trials without one usable answer a cell has failed; more of the same tells nothing new."""
 
+CUSTOM = "custom"
+"""The profile of the user's own prompts."""
+
 UNBEARABLE_TTFT_MS = 30_000
 UNBEARABLE_DECODE_TOK_PER_S = 2
 """Three times the limit of attention, and a third of reading speed: poor beyond doubt, whatever the interval."""
@@ -271,15 +274,20 @@ def _so_far(cell: CellState) -> str:
     return f"{len(cell.trials)} of at most {load.max_trials} trials"
 
 
+def unbearable_ttft_ms(profile: str) -> float:
+    """From which wait on nothing more is measured: who hands over a long text waits longer than who chats, and who
+    brings prompts wants all of them answered."""
+    if profile == CUSTOM:
+        return math.inf
+    return usable_context.LONGEST_WAIT_S * 1e3 if profile == usable_context.PROFILE else UNBEARABLE_TTFT_MS
+
+
 def unbearable(cell: CellState) -> str | None:
     """In words how slow the cell is, if its first trials leave no doubt that it is poor; else ``None``."""
     if len(cell.trials) < HOPELESS_TRIALS or cell.cell.profile == assess.PROFILE:
         return None
     ttft, decode = METRICS["ttft_ms"].of_cell(cell), METRICS["decode_tok_per_s"].of_cell(cell)
-    limit_ms = UNBEARABLE_TTFT_MS
-    if cell.cell.profile == usable_context.PROFILE:
-        limit_ms = round(usable_context.LONGEST_WAIT_S * 1e3)
-    if isinstance(ttft, Estimate) and ttft.value > limit_ms:
+    if isinstance(ttft, Estimate) and ttft.value > unbearable_ttft_ms(cell.cell.profile):
         return f"{ttft.value / 1e3:.0f} s to the first token"
     if isinstance(decode, Estimate) and decode.value < UNBEARABLE_DECODE_TOK_PER_S:
         return f"{decode.value:.1f} tok/s"

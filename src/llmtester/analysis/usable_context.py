@@ -240,12 +240,15 @@ def _slow_writing(tok_per_s: float) -> str:
 
 
 def _limit_of(state: RunState, cell: CellState, reason: str) -> ContextLimit:
-    """What a step was left out for: memory by the planner, one of the limits on the way up, or else a failure."""
+    """What a step was left out for: memory by the planner, one of the limits on the way up, what other models foretell,
+    or else a failure."""
     if any(skip.cell == cell.cell for skip in state.plan.skips):
         return "memory"
     for limit, words in _BECAUSE.items():
         if reason.startswith(words):
             return limit
+    if reason.startswith("predicted"):
+        return "memory" if " of memory" in reason else "speed"
     return "speed" if "too slow" in reason else "failure"
 
 

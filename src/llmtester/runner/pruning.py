@@ -67,13 +67,14 @@ def _predicted(state: RunState) -> Iterator[tuple[str, str]]:
             yield cell.cell.key, _prediction(said, speed, f"{progress.UNBEARABLE_DECODE_TOK_PER_S} would be bearable")
         elif _believed(reading) and reading.high is not None:
             least_s = cell.cell.load.prompt_tok / reading.high
-            if least_s > progress.UNBEARABLE_TTFT_MS / 1e3:
+            limit_s = progress.unbearable_ttft_ms(cell.cell.profile) / 1e3
+            if least_s > limit_s:
                 said = (
                     f"{cell.cell.load.prompt_tok / reading.value:.0f} s to the first token (at least {least_s:.0f} s)"
                 )
                 yield (
                     cell.cell.key,
-                    _prediction(said, reading, f"{progress.UNBEARABLE_TTFT_MS // 1000} s would be bearable"),
+                    _prediction(said, reading, f"{limit_s:.0f} s would be bearable"),
                 )
 
 
