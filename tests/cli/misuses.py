@@ -99,6 +99,7 @@ def flags() -> Iterator[tuple[str, Misuse]]:
         ("serve", "x", "--from", "latest"): "serve --from latest",
         ("run", "--resume", "--models", "x"): "without --resume",
         ("run", "--resume", "--quick"): "without --resume",
+        ("run", "--resume", "--full"): "without --resume",
         ("run", RUN_ID): "run --resume",
         (*FAKE, "--profiles", "interactiv"): "interactive",
         (*FAKE, "--profiles", "nothing-like-it"): "interactive",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,7 +67,7 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
         **assignments(assign or []),
     }
     if full:
-        flags["profiles.enabled"] = flags["profiles.enabled"] or _every_profile(api.profile_names())
+        flags["profiles.enabled"] = flags["profiles.enabled"] or list(api.profile_names())
     _refuse_contradictions(flags, run_name, resume=resume)
     flags |= {
         "run.output_dir": str(output_dir) if output_dir else None,
@@ -94,17 +93,6 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
             result = api.run(loaded, work=work, observer=show)
         show.result(result)
     raise typer.Exit(exit_code(result))
-
-
-def _every_profile(names: Sequence[str]) -> list[str]:
-    """All profiles. Raises ``ConfigurationError`` if the stress profile, which ``--full`` promises, is not there."""
-    if "stress" not in names:
-        raise ConfigurationError(
-            "--full is not possible yet",
-            why="it promises the stress profile, which this version does not have",
-            fix="leave --full out",
-        )
-    return list(names)
 
 
 def _refuse_contradictions(flags: dict[str, Any], run_name: str, *, resume: bool) -> None:
