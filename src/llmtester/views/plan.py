@@ -9,14 +9,16 @@ from llmtester.domain.work import Plan
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """The plan for people, one line a target and a skip, every untrusted text made safe."""
+    """The plan for people, one line a target and one a reason to skip, every untrusted text made safe."""
     for target, cells in plan.by_target():
         model = target.model
         size = human_bytes(model.size_bytes)
         loads = ", ".join(f"{printable(cell.profile, 40)}/{printable(cell.load.name, 40)}" for cell in cells)
         yield f"{printable(model.label, 60)}  {size}  {printable(target.engine, 20)}  {loads}"
-    for skip in plan.skips:
-        yield f"skipped: {printable(skip.cell.target.model.label, 60)} {skip.cell.profile}: {printable(skip.reason)}"
+    yield from dict.fromkeys(
+        f"skipped: {printable(skip.cell.target.model.label, 60)} {skip.cell.profile}: {printable(skip.reason)}"
+        for skip in plan.skips
+    )
     for note in plan.notes:
         yield f"note: {printable(note)}"
     expected = f"about {human_duration(plan.expected_s)} (a rough guess)" if plan.expected_s else "unknown time"
