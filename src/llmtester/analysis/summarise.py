@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from llmtester.analysis import endurance, findings, meanings, ratings, stress, usable_context
+from llmtester.analysis import endurance, findings, meaning, meanings, ratings, stress, usable_context
 from llmtester.analysis.advice import advise
 from llmtester.analysis.advice_ranking import Evidence
 from llmtester.analysis.forecast import scores
@@ -116,6 +116,8 @@ def _cell(state: RunState, cell: CellState, lens: Lens, progress: Progress) -> C
         findings=doubts,
         race=progress.verdict(cell),
         outliers=collector.outliers(),
+        meanings=meaning.of_metrics(metrics),
+        suits=meaning.suits(metrics),
     )
 
 
@@ -192,11 +194,16 @@ def _target(
             else Estimate(float(known.memory_peak_bytes), None, None, known.launch)
         ),
         memory_expected_bytes=_expected(state, target),
+        memory_meaning=_memory_left(state, known.memory_peak_bytes),
         failure=failure.message if failure else "",
         failure_fix=failure.fix if failure else "",
         log_tail=failure.log_tail if failure else (),
         rating=ratings.worst(own),
     )
+
+
+def _memory_left(state: RunState, peak_bytes: int | None) -> str:
+    return "" if peak_bytes is None or state.machine is None else meaning.memory_left(peak_bytes, state.machine)
 
 
 def _expected(state: RunState, target: Target) -> Measured:

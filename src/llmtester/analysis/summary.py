@@ -92,6 +92,8 @@ class CellSummary:
     ``per_trial`` holds, for metrics that exist per trial, one value a trial in order, for dots and sparklines.
     ``meaning`` is one sentence for a lay person; ``rating_because`` names the metric that decided the rating.
     ``outliers`` names, for metrics that have any, the numbers of the trials that do not belong to the rest.
+    ``meanings`` holds a sentence for a lay person for the metrics that have one, ``suits`` says of uses such as voice
+    whether these speeds are enough (``analysis.meaning``).
     """
 
     key: str
@@ -111,6 +113,8 @@ class CellSummary:
     findings: tuple[Finding, ...]
     race: RaceVerdict | None = None
     outliers: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    meanings: dict[str, str] = field(default_factory=dict)
+    suits: dict[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,8 @@ class TargetSummary:
     """One server: the model and settings asked for, the facts of the last start, or why it failed.
 
     ``memory_peak_bytes``: highest anonymous memory plus resident model file of the process tree over the run.
-    ``memory_expected_bytes``: what the planner expected before the start.
+    ``memory_expected_bytes``: what the planner expected before the start. ``memory_meaning``: what is left for other
+    programs, as a sentence; empty where the peak is not known.
     """
 
     key: str
@@ -134,6 +139,7 @@ class TargetSummary:
     log_tail: tuple[str, ...]
     rating: Rating
     memory_expected_bytes: Measured = Absent("no estimate was made")
+    memory_meaning: str = ""
 
 
 Basis: TypeAlias = Literal["measured", "fallback", "not measured"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from llmtester.analysis.meaning import NEEDS, ORIGINS, SCALES
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.ratings import BANDS, WORDS
 
@@ -38,6 +39,36 @@ def _lines() -> Iterator[str]:
     for name, limits in BANDS.items():
         sign = "at least" if METRICS[name].info.better == "higher" else "at most"
         yield f"| `{name}` | {' | '.join(f'{sign} {limit:g} {METRICS[name].info.unit}' for limit in limits)} |"
+    yield from _meanings()
+
+
+def _meanings() -> Iterator[str]:
+    yield ""
+    yield "## What values mean"
+    yield ""
+    yield "| metric | from | sentence |"
+    yield "|---|---|---|"
+    for name, (steps, worse) in SCALES.items():
+        info = METRICS[name].info
+        sign = "at least" if info.better == "higher" else "at most"
+        for limit, sentence in steps:
+            yield f"| `{name}` | {f'{sign} {limit:.4g} {info.unit}'.strip()} | {sentence} |"
+        yield f"| `{name}` | else | {worse} |"
+    yield ""
+    yield "## What speeds are enough for"
+    yield ""
+    yield "| use | needs |"
+    yield "|---|---|"
+    for need in NEEDS:
+        limits = (
+            f"`{name}` {'at least' if METRICS[name].info.better == 'higher' else 'at most'} {limit:.4g}"
+            for name, limit in need.limits.items()
+        )
+        yield f"| {need.use} | {', '.join(limits)} |"
+    yield ""
+    yield "## Where the limits come from"
+    yield ""
+    yield from (f"- {origin}" for origin in ORIGINS)
 
 
 if __name__ == "__main__":
