@@ -253,6 +253,8 @@ class Board:
                 cell,
                 self.state.target_of(cell.cell.key),
                 tuple(METRICS[name].of_cell(cell) for name in names),
+                tuple(names),
+                self.state.machine,
             )
         )
         self._findings.extend(finding for finding in seen if finding.severity != "note")

@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from llmtester.analysis.advice_rules import INTERACTIVE
 from llmtester.analysis.contenders import Contender
+from llmtester.analysis.meaning import in_words
 from llmtester.analysis.serving import redacted
 from llmtester.analysis.summary import CellSummary, Estimate, TargetSummary
 from llmtester.domain.records import Absent
@@ -101,7 +103,8 @@ def _meanings(cells: Sequence[CellSummary]) -> Iterator[tuple[str, str, str]]:
 
 
 def _sentence(cell: CellSummary) -> str:
-    said = cell.meaning or cell.reason or "No result."
+    enough = in_words(cell.suits) if cell.profile == INTERACTIVE else ""
+    said = " ".join(filter(None, (cell.meaning or cell.reason or "No result.", enough)))
     because = f" Rated {cell.rating.value} because of: {cell.rating_because}." if cell.rating_because else ""
     return f"{said}{because}"
 
@@ -165,6 +168,7 @@ def _server(outline: Outline, target: TargetSummary, several: bool) -> Server:
         ("Starts", str(target.starts_count)),
         ("Time to load", _or_reason(target.load_s, "s")),
         ("Peak memory", _or_reason(target.memory_peak_bytes, "bytes")),
+        *([("Memory left", target.memory_meaning)] if target.memory_meaning else []),
         ("Expected memory", _or_reason(target.memory_expected_bytes, "bytes")),
     ]
     if facts:
