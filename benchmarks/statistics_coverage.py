@@ -17,6 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from statistics import NormalDist
 
 from tests.worlds import World, fake_plan
@@ -57,25 +58,28 @@ class Scenario:
         mean = sum(1 / speed for speed in speeds) / len(speeds) * math.exp(self.noise**2 / 2)
         mean *= 1 - self.outliers + self.outliers * 2 * math.exp(OUTLIER_SD**2 / 2) * NORMAL.cdf(OUTLIER_SD)
         return {
-            "ttft_ms": TTFT_MS * math.exp(typical_ln + self._median_shift()),
+            "ttft_ms": TTFT_MS * math.exp(typical_ln + median_shift(self.noise, self.outliers)),
             "decode_tok_per_s": DECODE_TOK_PER_S / mean,
         }
 
-    def _median_shift(self) -> float:
-        """Where the distribution of ln(time) with its outliers has its middle, by bisection."""
-        if not self.noise:
-            return 0.0
-        low, high = 0.0, self.noise
-        for _ in range(50):
-            middle = (low + high) / 2
-            below = (1 - self.outliers) * NORMAL.cdf(middle / self.noise) + self.outliers * self._outlier_below(middle)
-            low, high = (middle, high) if below < 0.5 else (low, middle)
-        return low
 
-    def _outlier_below(self, limit: float, steps: int = 200) -> float:
-        """P(noise + |N(0, OUTLIER_SD)| < limit), by the midpoint rule over the quantiles of the second term."""
-        late = (OUTLIER_SD * NORMAL.inv_cdf(0.5 + (step + 0.5) / steps / 2) for step in range(steps))
-        return sum(NORMAL.cdf((limit - one) / self.noise) for one in late) / steps
+@lru_cache
+def median_shift(noise: float, outliers: float) -> float:
+    """Where the distribution of ln(time) with its outliers has its middle, by bisection."""
+    if not noise or not outliers:
+        return 0.0
+    low, high = 0.0, noise
+    for _ in range(50):
+        middle = (low + high) / 2
+        below = (1 - outliers) * NORMAL.cdf(middle / noise) + outliers * _outlier_below(middle, noise)
+        low, high = (middle, high) if below < 0.5 else (low, middle)
+    return low
+
+
+def _outlier_below(limit: float, noise: float, steps: int = 200) -> float:
+    """P(noise + |N(0, OUTLIER_SD)| < limit), by the midpoint rule over the quantiles of the second term."""
+    late = (OUTLIER_SD * NORMAL.inv_cdf(0.5 + (step + 0.5) / steps / 2) for step in range(steps))
+    return sum(NORMAL.cdf((limit - one) / noise) for one in late) / steps
 
 
 QUIET = Scenario("1 % noise", 0.01)
