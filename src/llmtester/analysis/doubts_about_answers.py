@@ -142,7 +142,7 @@ def too_few_trials(evidence: Evidence) -> str | None:
 
 def cold_first_trial(evidence: Evidence) -> str | None:
     """Whether the warm-up was too short: the first measured trial is worse than all that follows."""
-    for name in evidence.names:
+    for name in evidence.deciding_times:
         share = first_differs(evidence.badness(name))
         if share is not None and share > FIRST_TRIAL_RATIO:
             return f"the first trial was {share:.0%} slower than the others ({_title(name)})"
@@ -151,7 +151,7 @@ def cold_first_trial(evidence: Evidence) -> str | None:
 
 def slowing_down(evidence: Evidence) -> str | None:
     """A trend to the worse over the trials, tested on each deciding metric."""
-    for name in evidence.names:
+    for name in evidence.deciding_times:
         values = evidence.badness(name)
         line = straight_line(range(len(values)), [math.log(value) for value in values], SLOWING_CONFIDENCE)
         if line is None or line.low is None or line.low <= 0:

@@ -10,6 +10,11 @@ from llmtester.analysis.state import CellState, TargetState
 from llmtester.analysis.summary import Measured
 from llmtester.domain.records import Absent, Machine, Sample
 
+TIME_UNITS = frozenset({"ms", "s", "tok/s", "1/h"})
+"""Units of metrics that are made of times; rows that are added to the table later belong to them by their unit."""
+
+TIMES = tuple(name for name, metric in METRICS.items() if metric.info.unit in TIME_UNITS)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -35,6 +40,11 @@ class Evidence:
     def fixed_length(self) -> bool:
         """Whether the engine can be made to write on after its own end."""
         return self.target.facts is not None and self.target.facts.capabilities.fixed_length
+
+    @property
+    def deciding_times(self) -> tuple[str, ...]:
+        """The deciding metrics that are made of times."""
+        return tuple(name for name in self.names if name in TIMES)
 
     def of_trials(self, name: str) -> list[float]:
         """A metric's value in each measured trial that has one, in order."""

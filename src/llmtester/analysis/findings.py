@@ -12,8 +12,7 @@ from typing import Literal, TypeAlias
 
 from llmtester.analysis import doubts_about_answers as answers
 from llmtester.analysis import doubts_about_machine as machine
-from llmtester.analysis.evidence import Evidence
-from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.evidence import TIMES, Evidence
 from llmtester.analysis.summary import Finding
 
 __all__ = ["CHECKS", "Check", "Evidence", "find"]
@@ -23,8 +22,6 @@ SEVERITIES: tuple[Severity, ...] = ("severe", "warning", "note")
 
 WAITING = ("ttft_ms", "ttft_cold_ms", "prefill_tok_per_s", "overhead_ms", "e2e_ms")
 WRITING = ("decode_tok_per_s", "server_decode_tok_per_s", "itl_p50_ms", "itl_p95_ms", "itl_max_ms", "e2e_ms")
-TIMES = tuple(name for name, metric in METRICS.items() if metric.info.unit.startswith(("ms", "s", "tok/s")))
-"""Everything that is made of times; rows that are added later belong to it by their unit."""
 
 
 @dataclass(frozen=True, slots=True)

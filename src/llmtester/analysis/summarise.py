@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from llmtester.analysis import endurance, findings, meaning, meanings, ratings, stress, usable_context
+from llmtester.analysis import endurance, findings, lay_terms, meanings, ratings, stress, usable_context
 from llmtester.analysis.advice import advise
 from llmtester.analysis.advice_ranking import Evidence
 from llmtester.analysis.forecast import scores
@@ -116,8 +116,8 @@ def _cell(state: RunState, cell: CellState, lens: Lens, progress: Progress) -> C
         findings=doubts,
         race=progress.verdict(cell),
         outliers=collector.outliers(),
-        meanings=meaning.of_metrics(metrics),
-        suits=meaning.suits(metrics),
+        meanings=lay_terms.of_metrics(metrics),
+        suits=lay_terms.suits(metrics),
     )
 
 
@@ -203,7 +203,7 @@ def _target(
 
 
 def _memory_left(state: RunState, peak_bytes: int | None) -> str:
-    return "" if peak_bytes is None or state.machine is None else meaning.memory_left(peak_bytes, state.machine)
+    return "" if peak_bytes is None or state.machine is None else lay_terms.memory_left(peak_bytes, state.machine)
 
 
 def _expected(state: RunState, target: Target) -> Measured:

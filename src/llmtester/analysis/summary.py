@@ -93,7 +93,7 @@ class CellSummary:
     ``meaning`` is one sentence for a lay person; ``rating_because`` names the metric that decided the rating.
     ``outliers`` names, for metrics that have any, the numbers of the trials that do not belong to the rest.
     ``meanings`` holds a sentence for a lay person for the metrics that have one, ``suits`` says of uses such as voice
-    whether these speeds are enough (``analysis.meaning``).
+    whether these speeds are enough (``analysis.lay_terms``).
     """
 
     key: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from llmtester.analysis.advice_rules import INTERACTIVE
 from llmtester.analysis.contenders import Contender
-from llmtester.analysis.meaning import in_words
+from llmtester.analysis.lay_terms import in_words
 from llmtester.analysis.serving import redacted
 from llmtester.analysis.summary import CellSummary, Estimate, TargetSummary
 from llmtester.domain.records import Absent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from llmtester.analysis.meaning import NEEDS, ORIGINS, SCALES
+from llmtester.analysis.lay_terms import NEEDS, ORIGINS, SCALES
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.ratings import BANDS, WORDS
 

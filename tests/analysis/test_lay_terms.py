@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtester.analysis import meaning
+from llmtester.analysis import lay_terms
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.ratings import BANDS
 from llmtester.analysis.summarise import summarise
@@ -20,7 +20,7 @@ from tests.worlds import LENS, MACHINE, World, fake_plan
 
 def test_every_limit_is_in_order_and_every_sentence_is_whole() -> None:
     """Best first, in the direction of the metric; sentences begin and end as sentences do."""
-    for name, (steps, worse) in meaning.SCALES.items():
+    for name, (steps, worse) in lay_terms.SCALES.items():
         sign = 1 if METRICS[name].info.better == "lower" else -1
         assert all(sign * before[0] < sign * after[0] for before, after in pairwise(steps)), name
         for sentence in (*(sentence for _, sentence in steps), worse):
@@ -30,17 +30,17 @@ def test_every_limit_is_in_order_and_every_sentence_is_whole() -> None:
 
 def test_what_has_bands_of_a_word_has_a_sentence() -> None:
     """A value that is rated is explained too, in what every profile of a person decides by."""
-    assert {"ttft_ms", "decode_tok_per_s", "accuracy_ratio"} <= set(meaning.SCALES) & set(BANDS)
+    assert {"ttft_ms", "decode_tok_per_s", "accuracy_ratio"} <= set(lay_terms.SCALES) & set(BANDS)
 
 
-@pytest.mark.parametrize("name", sorted(meaning.SCALES))
+@pytest.mark.parametrize("name", sorted(lay_terms.SCALES))
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
 def test_better_values_never_have_worse_sentences(name: str, one: float, other: float) -> None:
     """The order of the sentences is the order of the values."""
-    steps, worse = meaning.SCALES[name]
+    steps, worse = lay_terms.SCALES[name]
     order = [*(sentence for _, sentence in steps), worse]
     good, bad = sorted((one, other), reverse=METRICS[name].info.better == "higher")
-    places = [order.index(meaning.of_value(name, value) or "") for value in (good, bad)]
+    places = [order.index(lay_terms.of_value(name, value) or "") for value in (good, bad)]
     assert places[0] <= places[1]
 
 
@@ -59,14 +59,14 @@ def test_what_a_speed_is_enough_for(ttft_ms: float, decode: float, suited: dict[
         "decode_tok_per_s": Estimate(decode, None, None, 5),
         "prefill_tok_per_s": Absent("the server reports no timings"),
     }
-    assert meaning.suits(metrics) == suited
+    assert lay_terms.suits(metrics) == suited
 
 
 def test_what_it_is_enough_for_in_words() -> None:
     """Both sides in one sentence; nothing known is nothing said."""
-    said = meaning.in_words({"reading along": True, "voice": False})
+    said = lay_terms.in_words({"reading along": True, "voice": False})
     assert said == "It is fast enough to read along; it is too slow for a spoken conversation."
-    assert meaning.in_words({}) == ""
+    assert lay_terms.in_words({}) == ""
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_what_it_is_enough_for_in_words() -> None:
 )
 def test_memory_in_words(used_bytes: float, sentence: str) -> None:
     """What is left on a machine with 16 GB."""
-    assert meaning.memory_left(used_bytes, MACHINE) == sentence
+    assert lay_terms.memory_left(used_bytes, MACHINE) == sentence
 
 
 def test_a_limit_of_a_container_counts() -> None:
     """What is left is left of what this process may use."""
     limited = replace(MACHINE, memory_limit_bytes=8 * 10**9)
-    assert meaning.memory_left(2e9, limited) == "It leaves 6.0 GB of 8.0 GB for your other programs."
+    assert lay_terms.memory_left(2e9, limited) == "It leaves 6.0 GB of 8.0 GB for your other programs."
 
 
 def test_a_summary_carries_the_sentences() -> None:
