@@ -52,7 +52,7 @@ def _meanings() -> Iterator[str]:
         info = METRICS[name].info
         sign = "at least" if info.better == "higher" else "at most"
         for limit, sentence in steps:
-            yield f"| `{name}` | {f'{sign} {limit:.4g} {info.unit}'.strip()} | {sentence} |"
+            yield f"| `{name}` | {f'{sign} {_plain(limit)} {info.unit}'.strip()} | {sentence} |"
         yield f"| `{name}` | else | {worse} |"
     yield ""
     yield "## What speeds are enough for"
@@ -61,7 +61,7 @@ def _meanings() -> Iterator[str]:
     yield "|---|---|"
     for need in NEEDS:
         limits = (
-            f"`{name}` {'at least' if METRICS[name].info.better == 'higher' else 'at most'} {limit:.4g}"
+            f"`{name}` {'at least' if METRICS[name].info.better == 'higher' else 'at most'} {_plain(limit)}"
             for name, limit in need.limits.items()
         )
         yield f"| {need.use} | {', '.join(limits)} |"
@@ -69,6 +69,11 @@ def _meanings() -> Iterator[str]:
     yield "## Where the limits come from"
     yield ""
     yield from (f"- {origin}" for origin in ORIGINS)
+
+
+def _plain(limit: float) -> str:
+    """Four significant digits without an exponent."""
+    return f"{float(f'{limit:.4g}'):.12g}"
 
 
 if __name__ == "__main__":
