@@ -47,7 +47,8 @@ def measured(name: str, run: Callable[[], Result]) -> Result:
             raise TypeError(f"benchmarks.{name} does not say {', '.join(absent)}")
     except (LlmtesterError, OSError, subprocess.SubprocessError, ImportError) as error:
         result = {"promise": "not measured here", "measured": None, "limit": None, "passed": False, "error": str(error)}
-    return result | {"name": name, "took_s": round(time.monotonic() - started_s, 1)}
+    spent = {"took_s": round(time.monotonic() - started_s, 1), "measured_on": time.strftime("%Y-%m-%d")}
+    return result | {"name": name} | spent
 
 
 def shown(value: object) -> str:
@@ -66,7 +67,12 @@ def main() -> int:
     """Run, print, write; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what llmtester promises.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these benchmarks")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="also write the results to this file")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="PATH",
+        help="also write the results to this file; rows of other benchmarks in it are kept",
+    )
     asked = parser.parse_args()
     runs = found()
     unknown = sorted(set(asked.names) - runs.keys())
@@ -80,10 +86,19 @@ def main() -> int:
         results.append(measured(name, run))
         print(row(results[-1]), flush=True)
         if asked.json:
-            asked.json.write_text(record(results), encoding="utf-8")
+            asked.json.write_text(record([*kept_rows(asked.json, results), *results]), encoding="utf-8")
     kept = sum(bool(result["passed"]) for result in results)
     print(f"{kept} of {len(results)} promises kept.")
     return 0 if kept == len(results) else NOT_KEPT
+
+
+def kept_rows(path: Path, results: list[Result]) -> list[Result]:
+    """The rows of an earlier run in that file which were not measured again, so that a long table can be made in
+    several goes."""
+    if not path.exists():
+        return []
+    new = {result["name"] for result in results}
+    return [row for row in json.loads(path.read_text(encoding="utf-8"))["results"] if row["name"] not in new]
 
 
 def record(results: list[Result]) -> str:
@@ -93,7 +108,7 @@ def record(results: list[Result]) -> str:
         "version": __version__,
         "measured_on": time.strftime("%Y-%m-%d"),
         "machine": asdict(read_machine()),
-        "results": results,
+        "results": sorted(results, key=lambda result: str(result["name"])),
     }
     return json.dumps(data, indent=2, default=str) + "\n"
 

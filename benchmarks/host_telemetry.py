@@ -76,6 +76,7 @@ def run() -> dict[str, object]:
         "promise": f"costs < {LIMIT_CORE_RATIO:.1%} of a core; memory within {LIMIT_MEMORY_RATIO:.0%} of /proc",
         "measured": cost_s,
         "limit": LIMIT_CORE_RATIO,
+        "unit": "of a core",
         "passed": cost_s < LIMIT_CORE_RATIO and max(errors.values()) <= LIMIT_MEMORY_RATIO,
         "worst_deviation_ratio": errors,
     }

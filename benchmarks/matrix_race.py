@@ -156,6 +156,7 @@ def run() -> dict[str, object]:
         "promise": f"same advice in {SAME_LIMIT:.0%} of {MATRICES} matrices for {TRIALS_LIMIT:.0%} of the trials",
         "measured": trials_ratio,
         "limit": TRIALS_LIMIT,
+        "unit": "of exhaustive",
         "passed": same_ratio >= SAME_LIMIT and trials_ratio <= TRIALS_LIMIT,
         "same_ratio": same_ratio,
         "same_winner_ratio": statistics.mean(one["same_winner"] for one in found),

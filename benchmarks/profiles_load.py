@@ -84,6 +84,7 @@ def run() -> dict[str, object]:
         "promise": f"batch and stress complete; decode within {LIMIT_RATIO:.0%} of the server's, memory of /proc",
         "measured": worst,
         "limit": LIMIT_RATIO,
+        "unit": "off",
         "passed": complete and lasted and kernel.compared_count > 0 and worst <= LIMIT_RATIO,
         "decode_deviation_ratio": speeds,
         "memory_deviation_ratio": kernel.worst_ratio,
