@@ -142,7 +142,6 @@ def verdict(name: str, climbed: Climbed, whole: Mapping[str, float], places: int
         "measured": max(p_values),
         "limit": LIMIT_P,
         "unit": "p",
-        "unit": "p",
         "passed": same_order and max(p_values) < LIMIT_P and slowest_s < LIMIT_S and exact,
         "slowest_rung_s": slowest_s,
         "same_order": same_order,
