@@ -24,6 +24,7 @@ from llmtester.analysis.summary import (
     Measured,
     QualitySummary,
     Rating,
+    StressResult,
     Summary,
     TargetSummary,
     UsableContext,
@@ -41,6 +42,9 @@ def summarise(state: RunState, lens: Lens) -> Summary:
     cells = tuple(_with_quality(_cell(state, cell, lens, progress), quality) for cell in state.cells.values())
     contexts = usable_context.find(state)
     targets = tuple(_target(state, target, cells, contexts) for target in _targets(state))
+    worked = tuple(
+        stress.result(cell) for cell in state.cells.values() if endurance.is_continuous(cell) and cell.trials
+    )
     return Summary(
         run_id=state.run_id,
         outcome=_outcome(state),
@@ -54,7 +58,7 @@ def summarise(state: RunState, lens: Lens) -> Summary:
         targets=targets,
         cells=cells,
         findings=tuple(finding for cell in cells for finding in cell.findings),
-        advice=advise(targets, cells, quality, _evidence(state, lens, contexts)),
+        advice=advise(targets, cells, quality, _evidence(state, lens, contexts, worked)),
         metrics=tuple(metric.info for metric in METRICS.values()),
         resumed_count=state.resumed_count,
         quality=quality,
@@ -62,16 +66,16 @@ def summarise(state: RunState, lens: Lens) -> Summary:
         forecast=tuple(scores(state)),
         wall_time_s=state.wall_time.seconds,
         front=front(targets, cells, quality),
-        stress=tuple(
-            stress.result(cell) for cell in state.cells.values() if endurance.is_continuous(cell) and cell.trials
-        ),
+        stress=worked,
     )
 
 
-def _evidence(state: RunState, lens: Lens, contexts: Sequence[UsableContext]) -> Evidence:
+def _evidence(
+    state: RunState, lens: Lens, contexts: Sequence[UsableContext], worked: Sequence[StressResult]
+) -> Evidence:
     machine = state.machine
     memory_bytes = (machine.memory_limit_bytes or machine.memory_bytes) if machine else 0
-    return Evidence(lens.bands, memory_bytes, {context.target: context for context in contexts})
+    return Evidence(lens.bands, memory_bytes, {context.target: context for context in contexts}, worked)
 
 
 def _outcome(state: RunState) -> Literal["finished", "interrupted", "unfinished"]:
