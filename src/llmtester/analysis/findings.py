@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from llmtester.analysis import doubts_about_answers as answers
 from llmtester.analysis import doubts_about_machine as machine
 from llmtester.analysis.evidence import TIMES, Evidence
+from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.summary import Finding
 
 __all__ = ["CHECKS", "Check", "Evidence", "find"]
@@ -22,6 +23,8 @@ SEVERITIES: tuple[Severity, ...] = ("severe", "warning", "note")
 
 WAITING = ("ttft_ms", "ttft_cold_ms", "prefill_tok_per_s", "overhead_ms", "e2e_ms")
 WRITING = ("decode_tok_per_s", "server_decode_tok_per_s", "itl_p50_ms", "itl_p95_ms", "itl_max_ms", "e2e_ms")
+
+MEMORY = tuple(name for name, metric in METRICS.items() if metric.info.unit in {"B", "B/h"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ CHECKS: tuple[Check, ...] = (
         "warning",
         machine.memory_growth,
         "restart the server between long jobs, and tell the makers of the engine",
+        MEMORY,
     ),
     Check("battery", "warning", machine.battery, "plug the machine in and run again", TIMES),
     Check(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from llmtester.analysis.evidence import TIMES
+from llmtester.analysis.findings import CHECKS, SEVERITIES
 from llmtester.analysis.lay_terms import NEEDS, ORIGINS, SCALES
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.ratings import BANDS, WORDS
@@ -40,6 +42,7 @@ def _lines() -> Iterator[str]:
         sign = "at least" if METRICS[name].info.better == "higher" else "at most"
         yield f"| `{name}` | {' | '.join(f'{sign} {limit:g} {METRICS[name].info.unit}' for limit in limits)} |"
     yield from _meanings()
+    yield from _doubts()
 
 
 def _meanings() -> Iterator[str]:
@@ -69,6 +72,20 @@ def _meanings() -> Iterator[str]:
     yield "## Where the limits come from"
     yield ""
     yield from (f"- {origin}" for origin in ORIGINS)
+
+
+def _doubts() -> Iterator[str]:
+    yield ""
+    yield "## Doubts"
+    yield ""
+    yield "What casts doubt on a figure, most serious first. A severe one that touches a deciding metric takes the"
+    yield "rating away."
+    yield ""
+    yield "| code | how serious | what to do | figures it touches |"
+    yield "|---|---|---|---|"
+    for check in sorted(CHECKS, key=lambda one: SEVERITIES.index(one.severity)):
+        touched = "all times and speeds" if check.touches == TIMES else ", ".join(f"`{name}`" for name in check.touches)
+        yield f"| `{check.code}` | {check.severity} | {check.remedy} | {touched or 'all'} |"
 
 
 def _plain(limit: float) -> str:
