@@ -103,6 +103,8 @@ def test_json_lines(home: Path) -> None:
     assert lines[-1]["type"] == "summary"
     assert lines[-1]["data"]["advice"][0]["use"] == "chat"
     assert "trial_ended" in {line["type"] for line in lines}
+    watched = [json.loads(line) for line in llmtester("watch", "--runs", "runs", "--json").stdout.splitlines()]
+    assert [line["data"] for line in watched] == [line["data"] for line in lines[:-1]]
 
 
 def test_plan_digest_is_stable(home: Path) -> None:

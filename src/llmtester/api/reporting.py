@@ -129,6 +129,11 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
     return view.comparison_lines(found)
 
 
+def events(folder: RunFolder) -> Iterator[Event]:
+    """Every event of a run, and those to come while it is being written. Ends with the run or its writer."""
+    return (event for event in journal.follow(folder.journal, folder.is_active) if event is not None)
+
+
 def watch(folder: RunFolder, console: Console, settings: Settings) -> None:
     """Show a run on a terminal, live if it is being written. Returns when the run has ended or its writer is gone."""
     from llmtester.views.dashboard import follow

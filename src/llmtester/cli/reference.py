@@ -33,8 +33,8 @@ _HEAD = """\
 Data goes to standard output, talk to standard error, so `llmtester COMMAND --json | jq` works while progress is
 shown. `RUN` is `latest`, a run id, or the path of a run folder.
 
-- **`--json`**: one object `{"schema": "llmtester/WHAT/1", "ok": true, "data": ...}`; `run`, `serve` and `models pull`
-  write JSON Lines with a `type` instead, the last of type `summary`. An error is one object on standard error:
+- **`--json`**: one object `{"schema": "llmtester/WHAT/1", "ok": true, "data": ...}`; `run`, `watch`,
+  `serve` and `models pull` write JSON Lines with a `type` instead. An error is one object on standard error:
   `code`, `message`, `hint`, `exit_code`, `page`.
 - **Settings**: `--set NAME=VALUE` overrides `LLMTESTER_SECTION__NAME`, which overrides the file; see
   [settings](settings.md).

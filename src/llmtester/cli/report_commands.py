@@ -13,7 +13,8 @@ import typer
 
 from llmtester.cli.console import say
 from llmtester.cli.json_output import print_object
-from llmtester.cli.options import Config, Json, Runs
+from llmtester.cli.options import Config, Json, JsonLines, Runs
+from llmtester.cli.run_display import print_event
 from llmtester.domain.errors import NothingToDo
 from llmtester.domain.text import printable
 
@@ -71,13 +72,14 @@ def watch(
     run: Annotated[str, typer.Argument(help="latest, a run id or a run folder.", metavar="RUN")] = "latest",
     config: Config = None,
     runs: Runs = None,
+    as_json: JsonLines = False,
     beside_run: Annotated[bool, typer.Option("--beside-run", hidden=True)] = False,
 ) -> None:
     """Follow a run on the terminal, also one that another process is writing.
 
     \b
     llmtester watch               the latest run
-    llmtester watch 20261124-120000-1a2b
+    llmtester watch 20261124-120000-1a2b --json
     """
     from rich.console import Console
 
@@ -87,7 +89,12 @@ def watch(
     if beside_run:
         # Ctrl-C goes to every process of the terminal; the run decides what it means, and ends us when it ends.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    api.watch(api.find_run(settings, run), Console(stderr=True, highlight=False), settings)
+    folder = api.find_run(settings, run)
+    if as_json:
+        for event in api.events(folder):
+            print_event("watch", event)
+        return
+    api.watch(folder, Console(stderr=True, highlight=False), settings)
 
 
 def _list(settings: Settings, *, as_json: bool) -> None:

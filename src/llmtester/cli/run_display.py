@@ -16,7 +16,16 @@ import typer
 
 from llmtester.cli.console import say
 from llmtester.cli.json_output import print_line
-from llmtester.domain.events import CellSkipped, Event, RunStarted, TargetFailed, TargetReady, TrialEnded, kind_of
+from llmtester.domain.events import (
+    CellSkipped,
+    Event,
+    RunEnded,
+    RunStarted,
+    TargetFailed,
+    TargetReady,
+    TrialEnded,
+    kind_of,
+)
 
 if TYPE_CHECKING:
     from llmtester.api import RunFolder, RunResult
@@ -27,7 +36,7 @@ How = Literal["auto", "live", "plain", "none"]
 DASHBOARD_END_S = 5.0
 """A dashboard that has not left this long after the end of the run is ended by us."""
 
-_JSON_EVENTS = (RunStarted, TargetReady, TargetFailed, TrialEnded, CellSkipped)
+_JSON_EVENTS = (RunStarted, TargetReady, TargetFailed, TrialEnded, CellSkipped, RunEnded)
 
 
 class Display:
@@ -58,8 +67,8 @@ class Display:
 
     def event(self, event: Event) -> None:
         """Called for each event after it was stored."""
-        if self._as_json and isinstance(event, _JSON_EVENTS):
-            print_line("run", kind_of(type(event)), {k: v for k, v in asdict(event).items() if k != "settings"})
+        if self._as_json:
+            print_event("run", event)
         if self._how != "plain":
             return
         from llmtester import api
@@ -98,6 +107,12 @@ class Display:
     def go_on(self) -> str:
         """The command that goes on after an interruption."""
         return f"llmtester run --resume {self._folder.run_id}" if self._folder else "llmtester run"
+
+
+def print_event(what: str, event: Event) -> None:
+    """One JSON line for an event that a program may act on; nothing for pulses, samples and starts of trials."""
+    if isinstance(event, _JSON_EVENTS):
+        print_line(what, kind_of(type(event)), {k: v for k, v in asdict(event).items() if k != "settings"})
 
 
 def _for_this_terminal() -> How:
