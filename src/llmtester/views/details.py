@@ -106,7 +106,8 @@ def _sentence(cell: CellSummary) -> str:
     enough = in_words(cell.suits) if cell.profile == INTERACTIVE else ""
     said = " ".join(filter(None, (cell.meaning or cell.reason or "No result.", enough)))
     because = f" Rated {cell.rating.value} because of: {cell.rating_because}." if cell.rating_because else ""
-    return f"{said}{because}"
+    ended = f" ({cell.reason})" if cell.status == "done" and cell.reason and cell.meaning else ""
+    return f"{said}{because}{ended}"
 
 
 def _lead(outline: Outline, cells: Sequence[CellSummary], one: Contender) -> str:
