@@ -124,11 +124,13 @@ def _with_recorded_profiles(settings: Settings, state: RunState) -> Settings:
     """What is asked stays what it was when the run was planned, flags of that time included."""
     profiles = settings.profiles.model_dump(mode="json")
     for name, record in state.settings.items():
-        first, *path, last = name.split(".")
+        if not name.startswith("profiles."):
+            continue
+        _, *path, last = name.split(".")
         section = profiles
         for part in path:
             section = section.get(part, {})
-        if first == "profiles" and last in section:
+        if last in section:
             section[last] = record["value"]
     return settings.model_copy(update={"profiles": type(settings.profiles).model_validate(profiles)})
 
