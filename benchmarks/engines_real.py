@@ -25,15 +25,19 @@ def starter_model() -> Path:
     return Path(named)
 
 
+def starter_target(context_tok: int = 1024, path: Path | None = None) -> Target:
+    """The embedded engine with ``path`` (the starter model)."""
+    path = path or starter_model()
+    model = ModelRef(path.stem, "", str(path), path.stat().st_size, "benchmark")
+    return Target("embedded", model, ServerSettings(context_tok=context_tok))
+
+
 @asynccontextmanager
 async def real_session(
     context_tok: int = 1024, state: Path | None = None, path: Path | None = None
 ) -> AsyncIterator[Session]:
     """A session on a fresh server for ``path`` (the starter model), with its logs in a temporary folder."""
-    path = path or starter_model()
     with tempfile.TemporaryDirectory() as folder:
-        model = ModelRef(path.stem, "", str(path), path.stat().st_size, "benchmark")
         engine = EmbeddedEngine(EngineOptions(folder=state))
-        target = Target("embedded", model, ServerSettings(context_tok=context_tok))
-        async with engine.open(target, Path(folder)) as session:
+        async with engine.open(starter_target(context_tok, path), Path(folder)) as session:
             yield session

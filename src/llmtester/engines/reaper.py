@@ -28,9 +28,7 @@ def remember(folder: Path, server_id: int, guard_id: int, port: int, executable:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"server-{server_id}.json"
     note = {"processes": processes, "owner": owner, "port": port, "executable": executable}
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(note), encoding="utf-8")
-    unfinished.replace(path)
+    path.write_text(json.dumps(note), encoding="utf-8")  # one small write; a torn note is cleared by the next start
     return path
 
 
