@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llmtester.domain.errors import EngineError
+from llmtester.domain.errors import EngineError, EngineFailure
 from llmtester.domain.ports import EngineOptions
 from llmtester.domain.work import ModelRef, ServerSettings, Target
 from llmtester.engines.llama_server import LlamaServerEngine
@@ -49,7 +49,7 @@ def binary_model(llama_server_binary: Path, starter_model: Path, tmp_path_factor
     try:
         asyncio.run(try_it())
     except EngineError as error:
-        if "SIGILL" not in error.why:
+        if error.failure is not EngineFailure.ILLEGAL_INSTRUCTION:
             raise
         return write_half_precision(starter_model, folder / "half-precision.gguf")
     return starter_model

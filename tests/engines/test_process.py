@@ -109,7 +109,7 @@ def test_stopping_twice_and_late_is_fine(tmp_path):
     ("code", "failure", "words"),
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", EngineFailure.KILLED, "memory ran out"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", EngineFailure.EXITED, "processor instructions"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", EngineFailure.ILLEGAL_INSTRUCTION, "SIGILL"),
         ("raise SystemExit(3)", EngineFailure.EXITED, "exit code 3"),
         (
             "print('ggml_aligned_malloc: insufficient memory (x)'); raise SystemExit(1)",

@@ -29,7 +29,7 @@ def plan(loaded: Loaded) -> Plan:
     Starts nothing. Raises ``selection.NoModels`` when this machine has no model yet, ``NothingToDo`` when none matches.
     """
     settings = loaded.settings
-    name, engine = choose_engine(settings)
+    name, engine, passed_over = _chosen_engine(settings)
     profiles = profiles_of(settings, settings.profiles.enabled)
     chosen = _choose_models(settings, engine, compare=any(profile.compares for profile in profiles.values()))
     machine = this_machine()
@@ -45,7 +45,7 @@ def plan(loaded: Loaded) -> Plan:
             memory_bytes=min(machine.memory_bytes, machine.memory_limit_bytes),
             bandwidth_bytes_per_s=machine.memory_bandwidth_bytes_per_s,
         ),
-        notes=(*chosen.notes, *unused),
+        notes=(*passed_over, *chosen.notes, *unused),
         packs=[pack.target for pack in packs],
         exhaustive=settings.run.exhaustive,
     )
@@ -66,14 +66,22 @@ def choose_engine(settings: Settings) -> tuple[str, Engine]:
 
     Raises ``EnvironmentNotReady`` if it is not available here, with the command that changes that.
     """
-    names = ("llama-server", "embedded") if settings.engine.name == "auto" else (settings.engine.name,)
-    options = settings.engine_options(folder=user_state_path("llmtester"))
+    name, engine, _ = _chosen_engine(settings)
+    return name, engine
+
+
+def _chosen_engine(settings: Settings) -> tuple[str, Engine, tuple[str, ...]]:
+    """As ``choose_engine``, and notes on what is here and was passed over."""
+    automatic = settings.engine.name == "auto"
+    names = ("llama-server", "embedded") if automatic else (settings.engine.name,)
+    options = replace(settings.engine_options(folder=user_state_path("llmtester")), check_processor=automatic)
     missing: list[Missing] = []
     for name in names:
         engine: Engine = plugins.load("engine", name)(options)
         found = engine.available()
         if isinstance(found, Available):
-            return name, engine
+            notes = (f"The engine {name} is used, because {each.reason}" for each in missing if each.noteworthy)
+            return name, engine, tuple(notes)
         missing.append(found)
     raise EnvironmentNotReady(
         f"The engine {names[-1]} cannot be used here", why=missing[-1].reason, fix=missing[-1].fix

@@ -98,6 +98,7 @@ class EngineFailure(StrEnum):
     KILLED = "killed"
     PORT_TAKEN = "port_taken"
     BAD_FLAG = "bad_flag"
+    ILLEGAL_INSTRUCTION = "illegal_instruction"
     LOAD_TIMEOUT = "load_timeout"
     EXITED = "exited"
     UNREACHABLE = "unreachable"

@@ -65,7 +65,10 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What an engine may need beyond a target. ``folder`` is where it may keep small state of its own."""
+    """What an engine may need beyond a target. ``folder`` is where it may keep small state of its own.
+
+    ``check_processor`` lets ``available`` start a binary once to see whether it was built for this processor.
+    """
 
     binary: str | None = None
     url: str | None = None
@@ -73,6 +76,7 @@ class EngineOptions:
     load_timeout_s: float = 300.0
     port: int | None = None
     folder: Path | None = None
+    check_processor: bool = False
 
 
 class Engine(Protocol):

@@ -290,7 +290,11 @@ class Available:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An engine that cannot be used here, and the command that changes that."""
+    """An engine that cannot be used here, and the command that changes that.
+
+    ``noteworthy``: it is here, so whoever gets another engine instead should be told why.
+    """
 
     reason: str
     fix: str
+    noteworthy: bool = False

@@ -64,12 +64,13 @@ MARKERS: tuple[_Marker, ...] = (
     _marker(r"error loading model: .*", EngineFailure.CORRUPT_FILE, _NEW_COPY),
 )
 _NO_REASON = " and named no known reason"
+ILLEGAL = "this build uses processor instructions that this machine lacks"
+ILLEGAL_FIX = "use the engine that is part of llmtester: --set engine.name=embedded; or another build of the engine"
 _SIGNALS = {
-    signal.SIGILL: "this build uses processor instructions that this machine lacks",
+    signal.SIGILL: ILLEGAL,
     signal.SIGSEGV: "the server crashed while reading memory",
     signal.SIGABRT: "the server gave up on an internal check",
 }
-_SIGNAL_FIXES: dict[int, str] = {signal.SIGILL: "llmtester run --engine embedded, or try another build of the engine"}
 
 
 def explain(
@@ -104,8 +105,9 @@ def _from_exit_code(what: str, ended: Ended | None, tail: tuple[str, ...]) -> En
         name = signal.Signals(number).name if known else f"signal {number}"
         reason = _SIGNALS.get(signal.Signals(number), "") if known else ""
         why = f"it ended by {name}" + (f": {reason}" if reason else "")
-        fix = _SIGNAL_FIXES.get(number, "try another build of the engine; its last log lines are in the report")
-        failure = EngineFailure.EXITED
+        failure, fix = EngineFailure.EXITED, "try another build of the engine; its last log lines are in the report"
+        if number == signal.SIGILL:
+            failure, fix = EngineFailure.ILLEGAL_INSTRUCTION, ILLEGAL_FIX
     else:
         why = f"it ended with exit code {ended.code}{_NO_REASON}"
         failure, fix = EngineFailure.EXITED, "read its last log lines; they are in the report"

@@ -15,6 +15,7 @@ from pathlib import Path
 from llmtester.domain.errors import EngineError, EngineFailure
 from llmtester.domain.text import printable
 from llmtester.domain.work import ServerSettings
+from llmtester.engines.failures import Ended, explain
 from llmtester.engines.process import server_environment
 
 PROBE_LIMIT_S = 20.0
@@ -77,6 +78,8 @@ def _output(binary: Path, argument: str) -> str:
             why=printable(str(error)),
             fix="give the path of an executable llama-server with --set engine.llama_server=PATH",
         ) from error
+    if done.returncode < 0:
+        raise explain(f"{printable(str(binary))} {argument}", Ended(done.returncode), "")
     return (done.stdout + done.stderr).decode("utf-8", "replace")
 
 

@@ -17,9 +17,10 @@ from llmtester.domain.text import printable
 from llmtester.domain.work import ModelRef, Target
 from llmtester.engines import llama_flags
 from llmtester.engines.client import StreamingClient
-from llmtester.engines.failures import gives_no_reason
+from llmtester.engines.failures import ILLEGAL, ILLEGAL_FIX, gives_no_reason
 from llmtester.engines.http_session import LLAMA, LlamaSession
 from llmtester.engines.process import Launch, ServerManager, free_port
+from llmtester.engines.processor_check import runs_here
 from llmtester.engines.reaper import reap_stale_servers
 from llmtester.engines.server_log import read_log
 
@@ -53,9 +54,12 @@ class LlamaServerEngine:
         if isinstance(binary, Missing):
             return binary
         try:
-            return Available(llama_flags.probe_version(binary), printable(str(binary)))
+            build = llama_flags.probe_version(binary)
         except EngineError as error:
-            return Missing(error.why, error.fix)
+            return Missing(f"{printable(str(binary))} cannot be run: {error.why}", error.fix, noteworthy=True)
+        if self.options.check_processor and not runs_here(binary, self.options.folder):
+            return Missing(f"{printable(str(binary))} cannot be used here: {ILLEGAL}", ILLEGAL_FIX, noteworthy=True)
+        return Available(build, printable(str(binary)))
 
     def catalogue(self, wanted: Sequence[str]) -> tuple[ModelRef, ...] | None:
         return None
