@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from llmtester.domain.events import Event
     from llmtester.domain.ports import Bench
     from llmtester.domain.records import Completion
-    from llmtester.domain.work import Load, Request
+    from llmtester.domain.work import Load, Request, ServerSettings
     from llmtester.store.runs import RunFolder
 
 PAIRS, TOKENS = 24, 96
@@ -53,6 +53,9 @@ class _OneRequest:
 
     def loads(self, context_tok: int | None) -> Sequence[Load]:
         return ()
+
+    def refuses(self, server: ServerSettings) -> None:
+        return None
 
     async def requests(self, load: Load, trial: int, seed: int, bench: Bench) -> Sequence[Request]:
         return [_request(trial)]

@@ -59,7 +59,15 @@ def _mlx_server(python: Path, model: Path, work: Path) -> Iterator[str]:
 
     port = free_port()
     (work / "hub").mkdir()  # its /v1/models fails where there is no cache of the hub
-    command = [python.with_name("mlx_lm.server"), "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        str(python.with_name("mlx_lm.server")),
+        "--model",
+        str(model),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     environment = os.environ | {"HF_HOME": str(work), "HF_HUB_OFFLINE": "1"}
     with (
         (work / "mlx.log").open("wb") as log,

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def plan(loaded: Loaded) -> Plan:
     """What ``run`` would do: every cell in order, every one that cannot run with its reason, the expected time.
 
-    Starts nothing. Raises ``selection.NoModels`` when this machine has no model yet, ``NothingToDo`` when none matches.
+    Starts nothing, but that ``auto`` tries each ``llama-server`` binary once.
+    Raises ``selection.NoModels`` when this machine has no model yet, ``NothingToDo`` when none matches.
     """
     settings = loaded.settings
     name, engine, passed_over = _chosen_engine(settings)
