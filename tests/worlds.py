@@ -15,7 +15,7 @@ from llmtester.analysis.lens import Lens
 from llmtester.analysis.ratings import BANDS
 from llmtester.analysis.state import RunState
 from llmtester.domain.events import Emit, Event, RunEnded, RunResumed, RunStarted
-from llmtester.domain.ports import Bench, CountTokens, EngineOptions, OnArrival, Profile, Session
+from llmtester.domain.ports import Bench, Conditions, CountTokens, EngineOptions, OnArrival, Profile, Session
 from llmtester.domain.records import (
     Address,
     Capabilities,
@@ -169,8 +169,13 @@ class World:
             clock=self.clock,
             sensors=StillSensors(self.clock, lambda: self.engine.memory_bytes),
             quiet=nullcontext,
+            conditions=self.conditions,
         )
         return MatrixRunner(state, emit or self.events.append, bench)
+
+    def conditions(self) -> Conditions:
+        """A machine that never sleeps and is fed by the mains."""
+        return Conditions(power_source="mains")
 
     @asynccontextmanager
     async def open_target(self, target: Target) -> AsyncIterator[Session]:

@@ -120,3 +120,13 @@ def visit_trials(cells: Sequence[Cell], hardware: Hardware) -> int:
     trial_all_s = sum(trial_s(cell, hardware) for cell in cells)
     wanted = math.ceil(lost_s / max(trial_all_s, 1e-9) * MEASURED_SHARE / (1 - MEASURED_SHARE))
     return min(max(wanted, FEWEST_VISIT_TRIALS), MOST_VISIT_TRIALS)
+
+
+SAMPLE_BYTES, TOKEN_BYTES, PULSE_BYTES = 900, 16, 700
+"""What a request, a token of its answer and a second of telemetry take in a journal; from the journals of real runs."""
+
+
+def journal_bytes(cells: Sequence[Cell], visit_trials: int | None) -> int:
+    """About how large the journal will be; telemetry is counted as one second a request."""
+    requests = ((cell.load, expected_trials(cell, visit_trials) * cell.load.requests_per_trial) for cell in cells)
+    return int(sum(count * (SAMPLE_BYTES + PULSE_BYTES + TOKEN_BYTES * load.output_tok) for load, count in requests))

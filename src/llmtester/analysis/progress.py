@@ -236,9 +236,10 @@ def status_alone(state: RunState, cell: CellState, headline: Sequence[str]) -> C
     of_continuous = _continuous(cell)
     if of_continuous:
         return of_continuous
-    if cell.skipped is not None:
-        return CellStatus("skipped", cell.skipped)
     done = len(cell.trials)
+    if cell.skipped is not None:
+        word: summary.CellStatus = "done" if done >= HOPELESS_TRIALS else "skipped"
+        return CellStatus(word, f"ended after {counted(done, 'trial')}: {cell.skipped}" if done else cell.skipped)
     enough = (assess.decided(state, cell) if cell.cell.load.sequential else precise(cell, headline)) if done else False
     if not endurance.is_continuous(cell) and (
         done >= cell.cell.load.max_trials or (done >= cell.cell.load.min_trials and enough)

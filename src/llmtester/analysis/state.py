@@ -7,7 +7,7 @@ samples, the dashboard shows it. Applying the events of a journal in order alway
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llmtester.analysis.readings import Thinned
@@ -22,6 +22,7 @@ from llmtester.domain.events import (
     SampleTaken,
     TargetFailed,
     TargetReady,
+    TrialDiscarded,
     TrialEnded,
     TrialStarted,
 )
@@ -143,6 +144,7 @@ class RunState:
         self.last_ns = 0
         self.revision = 0
         self.trials_count = 0
+        self.discarded: list[TrialDiscarded] = []
         self.wall_time = WallTime()
         self._active_ns = 0
         for event in events:
@@ -197,6 +199,11 @@ class RunState:
 
     def _resume(self, event: RunResumed) -> None:
         self.resumed_count += 1
+        if event.added:
+            need = {**self.plan.memory_need_bytes, **event.added_need_bytes}
+            self.plan = replace(self.plan, cells=(*self.plan.cells, *event.added), memory_need_bytes=need)
+            for cell in event.added:
+                self._add(cell)
         self.ended = None
         self.running = None
 
@@ -249,6 +256,10 @@ class RunState:
             self.trials_count += 1
         (cell.warmups if event.warmup else cell.trials).append(trial)
 
+    def _discard(self, event: TrialDiscarded) -> None:
+        self.running = None
+        self.discarded.append(event)
+
     def _skip(self, event: CellSkipped) -> None:
         self.cells[event.cell].skipped = event.reason
 
@@ -268,6 +279,7 @@ _FOLD: dict[type, Callable[[RunState, Any], None]] = {
     SampleTaken: RunState._sample,
     Pulse: RunState._pulse,
     TrialEnded: RunState._end_trial,
+    TrialDiscarded: RunState._discard,
     CellSkipped: RunState._skip,
     RunEnded: RunState._end,
 }

@@ -15,6 +15,7 @@ from llmtester.domain.events import (
     SampleTaken,
     TargetFailed,
     TargetReady,
+    TrialDiscarded,
     TrialEnded,
     TrialStarted,
 )
@@ -91,6 +92,7 @@ _BOOK: dict[type, Callable[[WallTime, Any, int], None]] = {
     TrialStarted: WallTime._trial_started,
     TrialEnded: WallTime._trial_ended,
     TargetFailed: WallTime._something,
+    TrialDiscarded: WallTime._something,
     CellSkipped: WallTime._something,
     RunEnded: WallTime._something,
 }

@@ -49,6 +49,7 @@ def plan(loaded: Loaded) -> Plan:
         notes=(*passed_over, *chosen.notes, *unused),
         packs=[pack.target for pack in packs],
         exhaustive=settings.run.exhaustive,
+        budget_s=settings.run.budget_s,
     )
     return planner.plan(wanted, _memory_need(settings, engine))
 

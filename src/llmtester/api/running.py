@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -19,11 +19,11 @@ from llmtester.api.logbook import EventLog
 from llmtester.api.planning import choose_engine, measured_machine, model_manager, plan, profiles_of, this_machine
 from llmtester.api.references import open_pack
 from llmtester.api.reporting import report, summary
-from llmtester.domain.errors import EnvironmentNotReady, StoreError
+from llmtester.domain.errors import EnvironmentNotReady, NothingToDo, StoreError
 from llmtester.domain.events import Event, RunEnded, RunResumed, RunStarted
 from llmtester.domain.ports import Engine
 from llmtester.domain.records import Missing
-from llmtester.domain.work import Plan
+from llmtester.domain.work import Cell, Plan
 from llmtester.settings import Loaded, Settings
 from llmtester.store import journal, runs
 from llmtester.store.journal import Journal
@@ -84,11 +84,15 @@ def run(loaded: Loaded, *, work: Plan | None = None, observer: Observer | None =
     return _result(folder, ended, settings)
 
 
-def resume(loaded: Loaded, name: str = "latest", *, observer: Observer | None = None) -> RunResult:
+def resume(
+    loaded: Loaded, name: str = "latest", *, observer: Observer | None = None, add_models: bool = False
+) -> RunResult:
     """Go on with an interrupted or killed run: same plan, finished trials are kept, the rest is measured.
 
-    ``name`` is ``latest``, a run id or a folder. Of a finished run only the reports are written again. Raises
-    ``StoreError``, naming the difference, on another machine or when a model file is not what it was.
+    ``name`` is ``latest``, a run id or a folder. Of a finished run only the reports are written again. With
+    ``add_models`` the models that ``loaded`` chooses are appended to the plan, to be asked what the others were; a
+    finished run goes on then as well. Raises ``StoreError``, naming the difference, on another machine or when a model
+    file is not what it was, and ``NothingToDo`` if there is nothing to add.
     """
     from llmtester.host.clock import SystemClock
 
@@ -100,18 +104,19 @@ def resume(loaded: Loaded, name: str = "latest", *, observer: Observer | None = 
         runs.exclusive(folder.lock, f"The run {folder.run_id}"),
     ):
         state = RunState(journal.read(folder.journal).events)
-        if state.ended and state.ended.outcome == "finished":
+        if state.ended and state.ended.outcome == "finished" and not add_models:
             return _result(folder, state.ended, settings)
         settings = _with_recorded_profiles(settings, state)
         engine, build = _engine_of(state, settings)
         _refuse_if_changed(state, settings, engine, build)
+        added, need_bytes = _added(state, replace(loaded, settings=settings)) if add_models else ((), {})
         book, recorded = Journal.reopen(folder.journal)
         with book:
             observer.started(folder)
             for event in recorded.events:
                 observer.event(event)
             clock = SystemClock()
-            again = RunResumed(clock.now_ns(), clock.instant(), this_machine(), __version__)
+            again = RunResumed(clock.now_ns(), clock.instant(), this_machine(), __version__, added, need_bytes)
             book.emit(again)
             state.apply(again)
             observer.event(again)
@@ -135,6 +140,21 @@ def _with_recorded_profiles(settings: Settings, state: RunState) -> Settings:
     return settings.model_copy(update={"profiles": type(settings.profiles).model_validate(profiles)})
 
 
+def _added(state: RunState, loaded: Loaded) -> tuple[tuple[Cell, ...], dict[str, int]]:
+    """What today's choice of models adds to the plan: cells that ask what others were asked, and their memory."""
+    work = plan(loaded)
+    asked = {(cell.profile, cell.load) for cell in state.plan.cells}
+    cells = tuple(cell for cell in work.cells if cell.key not in state.cells and (cell.profile, cell.load) in asked)
+    if not cells:
+        raise NothingToDo(
+            f"There is no model to add to the run {state.run_id}",
+            why="all that were named are in it, or they would be asked something else than the others were",
+            fix="see what there is: llmtester models list",
+        )
+    keys = {cell.target.key for cell in cells}
+    return cells, {key: need for key, need in work.memory_need_bytes.items() if key in keys}
+
+
 @dataclass(frozen=True, slots=True)
 class _Bench:
     """With what a run is measured, and who is told."""
@@ -150,6 +170,7 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
     from llmtester.host.canary import LoopCanary
     from llmtester.host.clock import SystemClock
     from llmtester.host.collector import quiet_garbage_collector
+    from llmtester.host.conditions import read_conditions
     from llmtester.host.interrupts import run_until_stopped
     from llmtester.host.telemetry import SystemSensors
     from llmtester.runner.matrix import MatrixRunner, Workbench
@@ -179,6 +200,7 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
         sensors=SystemSensors(canary),
         quiet=measured_window,
         bands={**BANDS, **bench.settings.ratings},
+        conditions=read_conditions,
     )
     runner = MatrixRunner(state, emit, workbench)
 

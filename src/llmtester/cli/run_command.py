@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from llmtester.api import Loaded, RunResult
     from llmtester.domain.work import Plan
 
+ADDABLE = ("models.include", "models.quants")
+"""What may be given with ``--resume``: models that are added to the plan."""
+
 SKIPPABLE = ("quality", "stress")
 
 
@@ -29,6 +33,7 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     quants: Annotated[str | None, typer.Option(help="Quantizations, such as Q4_K_M,Q8_0.", metavar="A,B")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Q4_K_M and Q5_K_M only, fewer trials.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Everything, with the stress profile.")] = False,
+    budget: Annotated[str | None, typer.Option(help="Plan what decides most within it.", metavar="45m")] = None,
     exhaustive: Annotated[bool, typer.Option("--exhaustive", help="Drop nothing early: every trial of all.")] = False,
     skip_quality: Annotated[bool, typer.Option("--skip-quality", help="Leave the quality profile out.")] = False,
     skip_stress: Annotated[bool, typer.Option("--skip-stress", help="Leave the stress profile out.")] = False,
@@ -63,6 +68,7 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
         "models.quants": listed(quants),
         "run.quick": quick or None,
         "run.exhaustive": exhaustive or None,
+        "run.budget_s": _seconds(budget) if budget else None,
         "engine.name": engine,
         **assignments(assign or []),
     }
@@ -82,7 +88,8 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     show = Display(loaded.settings.display, as_json=as_json)
     with interruptible(show.go_on):
         if resume:
-            result = api.resume(loaded, run_name, observer=show)
+            more = flags["models.include"] is not None or flags["models.quants"] is not None
+            result = api.resume(loaded, run_name, observer=show, add_models=more)
         else:
             work = _plan(loaded, yes=yes)
             if dry_run:
@@ -95,9 +102,19 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     raise typer.Exit(exit_code(result))
 
 
+def _seconds(text: str) -> float:
+    """``45m``, ``2h``, ``1h30m`` or ``90s`` in seconds. Raises ``ConfigurationError`` for anything else."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?", text.replace(" ", "").lower())
+    parts = found.groups() if found else ()
+    seconds = sum(int(part or 0) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+    if not seconds:
+        raise ConfigurationError(f"--budget {text!r} is not a time", fix="write it as 45m, 2h, 1h30m or 90s")
+    return float(seconds)
+
+
 def _refuse_contradictions(flags: dict[str, Any], run_name: str, *, resume: bool) -> None:
     """Raises ``ConfigurationError`` for flags that this combination cannot honour."""
-    given = [name for name, value in flags.items() if value is not None]
+    given = [name for name, value in flags.items() if value is not None and name not in ADDABLE]
     if resume and given:
         raise ConfigurationError(
             f"--resume keeps the plan of the run, so {', '.join(given)} cannot be changed",

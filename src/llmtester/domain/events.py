@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from llmtester.domain.errors import EngineFailure
 from llmtester.domain.records import Instant, Machine, Reading, Sample, SessionFacts
-from llmtester.domain.work import Plan
+from llmtester.domain.work import Cell, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,17 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class RunResumed:
-    """The run goes on in a new process; later moments belong to the new ``clock``."""
+    """The run goes on in a new process; later moments belong to the new ``clock``.
+
+    ``added`` are cells that the plan did not have, with what their targets are expected to take (by key).
+    """
 
     at_ns: int
     clock: Instant
     machine: Machine
     version: str
+    added: tuple[Cell, ...] = ()
+    added_need_bytes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,16 @@ class TrialEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialDiscarded:
+    """This trial does not count and is measured again: the machine did something else meanwhile."""
+
+    at_ns: int
+    cell: str
+    trial: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CellSkipped:
     at_ns: int
     cell: str
@@ -121,6 +136,7 @@ Event: TypeAlias = (
     | SampleTaken
     | Pulse
     | TrialEnded
+    | TrialDiscarded
     | CellSkipped
     | RunEnded
 )

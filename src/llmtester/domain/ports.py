@@ -137,6 +137,27 @@ class Profile(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a trial must find unchanged at its end: time that the machine was suspended so far, and what feeds it."""
+
+    asleep_ns: int = 0
+    power_source: str | None = None
+
+    def spoiled_since(self, before: Conditions) -> str | None:
+        """Why a trial that began under ``before`` does not count, or ``None``."""
+        slept_s = (self.asleep_ns - before.asleep_ns) / 1e9
+        if slept_s > ASLEEP_S:
+            return f"the machine was suspended for {slept_s:.0f} s"
+        if self.power_source != before.power_source:
+            return f"the power source changed from {before.power_source} to {self.power_source}"
+        return None
+
+
+ASLEEP_S = 0.5
+"""The two clocks that tell a suspension are read one after the other, and may be a scheduling delay apart."""
+
+
 class Clock(Protocol):
     def now_ns(self) -> int:
         """Monotonic nanoseconds."""

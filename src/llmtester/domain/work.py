@@ -159,7 +159,8 @@ class Plan:
 
     ``memory_need_bytes`` is what each target (by key) is expected to take, where that could be estimated.
     ``visit_trials`` is how many trials a cell gets in one server start before the others have theirs, and decisions are
-    taken; ``None`` measures each cell to its end at once (``--exhaustive``).
+    taken; ``None`` measures each cell to its end at once (``--exhaustive``). After ``budget_s`` of active time nothing
+    more is begun.
     """
 
     cells: tuple[Cell, ...]
@@ -169,6 +170,7 @@ class Plan:
     expected_s: float | None = None
     memory_need_bytes: dict[str, int] = field(default_factory=dict)
     visit_trials: int | None = None
+    budget_s: float | None = None
 
     @property
     def digest(self) -> str:

@@ -43,7 +43,7 @@ def read_machine(root: Path = Path("/")) -> Machine:
         swap_bytes=psutil.swap_memory().total,
         cpu_limit_cores=min(float(usable_cores), limits.cpu_cores or float(usable_cores)),
         gpus=gpus,
-        power_source=_power_source(),
+        power_source=power_source(),
         governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         python_version=platform.python_version(),
         system_name=topology.system_name(root),
@@ -91,7 +91,8 @@ def _gpus(root: Path) -> tuple[str, ...]:
     return tuple(named + others)
 
 
-def _power_source() -> str | None:
+def power_source() -> str | None:
+    """``mains``, ``battery``, or ``None`` where there is no battery or nobody can tell."""
     import psutil
 
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None

@@ -13,8 +13,9 @@ from llmtester.analysis.ratings import BANDS, Bands
 from llmtester.analysis.state import RunState
 from llmtester.domain.errors import EngineError, EngineFailure, NotMeasurable, RequestFailed
 from llmtester.domain.events import CellSkipped, Emit, Event, Pulse, RunEnded, TargetFailed, TargetReady
-from llmtester.domain.ports import Bench, Clock, Profile, Sensors, Session
+from llmtester.domain.ports import Bench, Clock, Conditions, Profile, Sensors, Session
 from llmtester.domain.records import Sample
+from llmtester.domain.text import human_duration
 from llmtester.domain.work import Cell, Target
 from llmtester.runner.schedule import Schedule
 from llmtester.runner.trial import ServerDied, Trial
@@ -27,7 +28,8 @@ PULSE_S = 1.0
 class Workbench:
     """What the runner is given. ``open_target`` yields a ready server; ``quiet`` holds the garbage collector back.
 
-    ``bands`` are the limits of the words, from which a race is decided.
+    ``bands`` are the limits of the words, from which a race is decided. ``conditions`` is looked at before and after
+    each trial.
     """
 
     open_target: Callable[[Target], AbstractAsyncContextManager[Session]]
@@ -36,6 +38,7 @@ class Workbench:
     sensors: Sensors
     quiet: Callable[[], AbstractContextManager[None]]
     bands: Bands = field(default_factory=lambda: BANDS)
+    conditions: Callable[[], Conditions] = Conditions
 
 
 class MatrixRunner:
@@ -113,7 +116,12 @@ class MatrixRunner:
         profile = self._bench.profiles[cell.profile]
         seed = self._state.plan.seed
         bench = self._bench_for(session, cell)
-        self._trial = Trial(session, profile, cell, bench, seed, self._bench.clock, self._emit, self._stopping)
+        before = self._bench.conditions()
+
+        def spoiled() -> str | None:
+            return self._bench.conditions().spoiled_since(before)
+
+        self._trial = Trial(session, profile, cell, bench, seed, self._bench.clock, self._emit, self._stopping, spoiled)
         try:
             await self._trial.run(number, warmup=warmup, quiet=self._bench.quiet)
         except NotMeasurable as reason:
@@ -126,6 +134,12 @@ class MatrixRunner:
         return self._schedule.next_cell()
 
     def _prune(self) -> None:
+        """Skip what is not worth its time, and everything that is left once the budget is spent."""
+        budget_s = self._state.plan.budget_s
+        if budget_s is not None and self._state.elapsed_s >= budget_s:
+            for cell in self._schedule.left():
+                self._emit(CellSkipped(self._now_ns(), cell.key, f"the budget of {human_duration(budget_s)} is spent"))
+            return
         for key, reason in dict(self._schedule.skippable()).items():
             self._emit(CellSkipped(self._now_ns(), key, reason))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from llmtester.analysis import costs
 from llmtester.analysis.costs import Hardware
 from llmtester.domain.errors import NothingToDo
 from llmtester.domain.ports import Profile
+from llmtester.domain.text import human_duration
 from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Skip, Target
 from llmtester.runner import servers
 from llmtester.runner.servers import NeedBytes
@@ -19,7 +21,8 @@ class Wanted:
     """What a run is asked for, resolved: which engine, models in order, profiles in order, settings, seed.
 
     ``packs`` are references that were measured elsewhere; one is used where it keeps more of the original weights than
-    every file of its model here. ``exhaustive`` measures every cell to its own end instead of racing.
+    every file of its model here. ``exhaustive`` measures every cell to its own end instead of racing; ``budget_s``
+    leaves out what does not fit into that time.
     """
 
     engine: str
@@ -31,6 +34,7 @@ class Wanted:
     notes: tuple[str, ...] = ()
     packs: Sequence[Target] = ()
     exhaustive: bool = False
+    budget_s: float | None = None
 
 
 def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
@@ -74,6 +78,9 @@ def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
     own = [target for target in started if target not in wanted.packs]
     needs = {target.key: need_bytes(target.model, target.settings) for target in own}
     visit_trials = None if wanted.exhaustive else costs.visit_trials(cells, wanted.hardware)
+    if wanted.budget_s is not None:
+        cells, outside = _within(wanted.budget_s, cells, wanted.hardware, visit_trials)
+        skips += outside
     return Plan(
         cells=tuple(cells),
         skips=tuple(skips),
@@ -82,7 +89,31 @@ def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
         expected_s=costs.expected_s(cells, wanted.hardware, visit_trials),
         memory_need_bytes={key: need for key, need in needs.items() if need is not None},
         visit_trials=visit_trials,
+        budget_s=wanted.budget_s,
     )
+
+
+def _within(
+    budget_s: float, cells: Sequence[Cell], hardware: Hardware, visit_trials: int | None
+) -> tuple[list[Cell], list[Skip]]:
+    """The servers that fit into the budget, in the order of what they decide, with all their cells; the first always.
+
+    A server that would burst the budget is left out and a later one that fits is taken, so a quick small model is not
+    lost to a large one before it. References come before what is compared with them, and what has lost its reference
+    is left out with it.
+    """
+    kept: list[Cell] = []
+    outside: list[Skip] = []
+    lost: set[str] = set()
+    for target, group in groupby(cells, key=lambda cell: cell.target):
+        own = list(group)
+        fits = costs.expected_s([*kept, *own], hardware, visit_trials) <= budget_s
+        if (fits or not kept) and not any(cell.reference in lost for cell in own):
+            kept += own
+        else:
+            lost.add(target.key)
+            outside += [Skip(cell, f"outside the budget of {human_duration(budget_s)}") for cell in own]
+    return kept, outside
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Schedule:
         ``None`` when that server has done its part of the round, or when all is done.
         """
         held_back = self._stress.held_back()
-        left = [cell for cell in self._state.plan.cells if cell.key not in held_back and not self._over(cell)]
+        left = [cell for cell in self.left() if cell.key not in held_back]
         if not left:
             return None
         rounds = {cell.key: self._progress.round_of(self._state.cells[cell.key]) for cell in left}
@@ -49,6 +49,10 @@ class Schedule:
         yield from pruning.skippable(self._state)
         yield from usable_context.hopeless(self._state)
         yield from self._stress.skippable()
+
+    def left(self) -> list[Cell]:
+        """Every cell that is not over, in plan order."""
+        return [cell for cell in self._state.plan.cells if not self._over(cell)]
 
     def _over(self, cell: Cell) -> bool:
         return self._progress.status(self._state.cells[cell.key]).over

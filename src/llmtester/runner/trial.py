@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from llmtester.analysis.costs import WARMUP_OUTPUT_TOK
 from llmtester.analysis.endurance import SILENT
 from llmtester.domain.errors import LlmtesterError, RequestFailed, RequestFailure
-from llmtester.domain.events import Emit, SampleTaken, TrialEnded, TrialStarted
+from llmtester.domain.events import Emit, SampleTaken, TrialDiscarded, TrialEnded, TrialStarted
 from llmtester.domain.ports import Bench, Clock, Profile, Session
 from llmtester.domain.records import Completion, Sample
 from llmtester.domain.work import Cell, Message, Request
@@ -27,7 +27,8 @@ class ServerDied(Exception):
 
 @dataclass(slots=True)
 class Trial:
-    """Runs one repetition. ``arrived_count`` can be watched while it runs."""
+    """Runs one repetition. ``arrived_count`` can be watched while it runs; ``spoiled`` says at its end why it does not
+    count, or nothing."""
 
     session: Session
     profile: Profile
@@ -37,6 +38,7 @@ class Trial:
     clock: Clock
     emit: Emit
     stopping: Callable[[], bool]
+    spoiled: Callable[[], str | None]
     arrived_count: int = field(default=0, init=False)
     tokenizer_ns: int = field(default=0, init=False)
     _ended: bool = field(default=False, init=False)
@@ -58,9 +60,14 @@ class Trial:
         self.emit(TrialStarted(self.clock.now_ns(), self.cell.key, number, warmup, self.tokenizer_ns))
         with quiet():
             complete = await self._send_all(number, requests, load.concurrency)
-        if complete:
+        if not complete:
+            return False
+        spoiled = self.spoiled()
+        if spoiled is None:
             self.emit(TrialEnded(self.clock.now_ns(), self.cell.key, number, warmup))
-        return complete
+        else:
+            self.emit(TrialDiscarded(self.clock.now_ns(), self.cell.key, number, spoiled))
+        return spoiled is None
 
     def end(self) -> None:
         """Send nothing more and let go of what is in flight; the trial counts with what was answered."""

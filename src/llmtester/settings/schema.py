@@ -203,6 +203,12 @@ class RunSettings(Section):
         default=False,
         description="Measure every cell to its own end instead of dropping what can no longer change the advice.",
     )
+    budget_s: Number | None = Field(
+        default=None,
+        gt=0,
+        le=31_536_000,
+        description="Time for a run: what decides most is planned into it, nothing is begun later. Null: no limit.",
+    )
 
 
 class Settings(BaseSettings):

@@ -110,11 +110,11 @@ class Board:
     def apply(self, event: Event) -> None:
         """Fold one event in, in the order of the journal."""
         self.state.apply(event)
-        if isinstance(event, RunStarted):
-            self._lens = self._lens_of(event.plan)
+        if isinstance(event, RunStarted) or (isinstance(event, RunResumed) and event.added):
+            self._lens = self._lens_of(self.state.plan)
             self._progress = Progress(self.state, self._lens)
             self.layout = _layout(cell.cell for cell in self.state.cells.values())
-            self._planned = [(cell.key, cell.load.min_trials) for cell in event.plan.cells]
+            self._planned = [(cell.key, cell.load.min_trials) for cell in self.state.plan.cells]
         if isinstance(event, (RunStarted, RunResumed)):
             self._change(self.state.cells.values())
         elif isinstance(event, TrialStarted):

@@ -17,6 +17,7 @@ from llmtester.domain.events import (
     SampleTaken,
     TargetFailed,
     TargetReady,
+    TrialDiscarded,
     TrialEnded,
     TrialStarted,
 )
@@ -68,7 +69,10 @@ def _started(event: RunStarted, state: PlainState) -> str:
 
 def _resumed(event: RunResumed, state: PlainState) -> str:
     state.samples = []
-    return "run resumed"
+    for cell in event.added:
+        state.cells[cell.key] = cell
+        state.order[cell.key] = len(state.cells)
+    return "run resumed" + (f" with {_count(len(event.added), 'more cell')}" if event.added else "")
 
 
 def _ready(event: TargetReady, state: PlainState) -> str:
@@ -103,6 +107,11 @@ def _trial_ended(event: TrialEnded, state: PlainState) -> str:
     return f"{_cell(event.cell, state)} {what}: {_outcome(samples)}"
 
 
+def _discarded(event: TrialDiscarded, state: PlainState) -> str:
+    state.samples = []
+    return f"{_cell(event.cell, state)} trial {event.trial + 1} does not count: {printable(event.reason)}"
+
+
 def _skipped(event: CellSkipped, state: PlainState) -> str:
     return f"{_cell(event.cell, state)} skipped: {printable(event.reason)}"
 
@@ -120,6 +129,7 @@ _LINES: dict[type, Callable[[Any, PlainState], str | None]] = {
     SampleTaken: _sample,
     Pulse: _pulse,
     TrialEnded: _trial_ended,
+    TrialDiscarded: _discarded,
     CellSkipped: _skipped,
     RunEnded: _ended,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmtester.analysis import costs
 from llmtester.domain.text import counted, human_bytes, human_duration, printable
 from llmtester.domain.work import Plan
 
@@ -22,5 +23,12 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     for note in plan.notes:
         yield f"note: {printable(note)}"
     expected = f"about {human_duration(plan.expected_s)} (a rough guess)" if plan.expected_s else "unknown time"
+    memory = max(plan.memory_need_bytes.values(), default=None)
+    if memory is not None:
+        yield f"memory: up to {human_bytes(memory)} for a server"
+    yield f"disk: about {human_bytes(costs.journal_bytes(plan.cells, plan.visit_trials))} for the journal"
+    if plan.visit_trials is not None:
+        visit = counted(plan.visit_trials, "trial")
+        yield f"race: {visit} of each cell in a visit, until nothing more can change the advice"
     cells_said, starts_said = counted(len(plan.cells), "cell"), counted(len(plan.targets), "server start")
     yield f"{cells_said}, {starts_said}, {expected}; plan {plan.digest}"
