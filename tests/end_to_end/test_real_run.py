@@ -20,6 +20,7 @@ SHORT = {
     "profiles.interactive.medium.prompt_tok": 200,
     "profiles.interactive.short.output_tok": 64,
     "profiles.interactive.medium.output_tok": 64,
+    "profiles.interactive.follow_up.output_tok": 32,
 }
 
 
@@ -38,9 +39,9 @@ def result(starter_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Run
 
 
 def test_the_run_measures_everything(result: RunResult) -> None:
-    """Both loads are done, rated and recommended."""
+    """All three loads are done, rated and recommended."""
     assert result.ended.outcome == "finished"
-    assert [cell.status for cell in result.summary.cells] == ["done", "done"]
+    assert [cell.status for cell in result.summary.cells] == ["done"] * 3
     assert result.summary.advice[0].use == "chat"
 
 
@@ -57,8 +58,18 @@ def test_prompts_have_the_planned_length_and_no_cache(result: RunResult) -> None
     for cell in result.summary.cells:
         measured = cell.metrics["prompt_tok"]
         assert isinstance(measured, Estimate)
-        assert measured.value == pytest.approx(cell.load.prompt_tok, rel=0.01)
+        follows = cell.load.name == "follow_up"  # its length depends on what the model answered before
+        assert measured.value == pytest.approx(cell.load.prompt_tok, rel=0.05 if follows else 0.01)
         assert "cached_prompt" not in {finding.code for finding in cell.findings}
+
+
+def test_a_follow_up_meets_the_cache_of_its_conversation(result: RunResult) -> None:
+    """The server has read most of it before, and answers sooner than a fresh prompt of less length."""
+    cells = {cell.load.name: cell.metrics for cell in result.summary.cells}
+    cached, waits = cells["follow_up"]["cached_ratio"], [cells[name]["ttft_ms"] for name in ("follow_up", "medium")]
+    assert isinstance(cached, Estimate) and cached.value > 0.8
+    assert all(isinstance(wait, Estimate) for wait in waits)
+    assert waits[0].value < waits[1].value
 
 
 def test_the_target_is_described_truthfully(result: RunResult) -> None:
