@@ -41,6 +41,8 @@ BY_HAND: dict[str, float] = {
     "cached_ratio": 0.0,
     "memory_growth_bytes": 1e6,
     "swap_growth_bytes": 0.0,
+    "ttft_spread_ratio": 0.0,
+    "decode_spread_ratio": 0.0,
     "failed_ratio": 0.0,
     "accuracy_ratio": 0.75,
 }

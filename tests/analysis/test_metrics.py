@@ -100,6 +100,14 @@ def test_a_cache_that_was_allowed_is_what_a_user_meets() -> None:
     assert value("cached_ratio", second) == 0.75
 
 
+def test_spread_is_that_of_trials() -> None:
+    """Waits of 90 and 110 ms spread by 14 % around 100, speeds of equal gaps not at all; one trial has no spread."""
+    two = [sample(ttft_ms=wait) for wait in (90.0, 110.0)]
+    assert value("ttft_spread_ratio", *two) == pytest.approx(2**0.5 / 10)
+    assert value("decode_spread_ratio", *two) == 0.0
+    assert reason("ttft_spread_ratio", two[0])
+
+
 def test_what_is_asked_for_its_content_enters_no_time() -> None:
     """An untimed answer counts as right or wrong, and nowhere else."""
     right, wrong = Grade(1.0, "right"), Grade(0.5, "half")

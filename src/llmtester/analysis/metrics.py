@@ -17,7 +17,7 @@ from llmtester.analysis import formulas, work_metrics
 from llmtester.analysis.formulas import Parts, Value
 from llmtester.analysis.quality.statistics import wilson
 from llmtester.analysis.state import CellState, Growth, Trial
-from llmtester.analysis.stats import median, median_interval, outliers, ratio_interval
+from llmtester.analysis.stats import coefficient_of_variation, median, median_interval, outliers, ratio_interval
 from llmtester.analysis.summary import Estimate, Measured, MetricInfo
 from llmtester.domain.records import Absent, Sample
 
@@ -127,6 +127,22 @@ class HighestGrowth:
         if not known:
             return Absent("no trial lasted for two readings, or this platform does not tell it")
         return Estimate(float(max(known)), None, None, len(known))
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadOfTrials:
+    """Coefficient of variation of another metric over trials: how much the same request varies."""
+
+    info: MetricInfo
+    of: str
+
+    def of_trial(self, samples: Sequence[Sample]) -> Value:
+        return Absent("one trial has no spread")
+
+    def of_cell(self, cell: CellState) -> Measured:
+        values, _ = _present(METRICS[self.of].of_trial(trial.samples) for trial in cell.trials)
+        spread = coefficient_of_variation(values)
+        return Absent("a spread needs two trials") if spread is None else Estimate(spread, None, None, len(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +335,26 @@ METRICS: Mapping[str, Metric] = {
                 "swap in use on the machine, highest reading of a trial - its first one, largest over trials",
             ),
             lambda growth: growth.swap_bytes,
+        ),
+        SpreadOfTrials(
+            _info(
+                "ttft_spread_ratio",
+                "Spread of the time to first token",
+                "",
+                "lower",
+                "sample standard deviation of the time to first token over trials / its mean",
+            ),
+            "ttft_ms",
+        ),
+        SpreadOfTrials(
+            _info(
+                "decode_spread_ratio",
+                "Spread of the writing speed",
+                "",
+                "lower",
+                "sample standard deviation of the writing speed over trials / its mean",
+            ),
+            "decode_tok_per_s",
         ),
         FailedShare(
             _info("failed_ratio", "Failed requests", "", "lower", "failed requests over all requests of the trials"),
