@@ -108,6 +108,37 @@ SCALES: Mapping[str, Scale] = {
         ),
         "Many answers are wrong.",
     ),
+    "documents_per_hour": (
+        (
+            (240.0, "A pile of thirty documents is done within minutes."),
+            (60.0, "A pile of thirty documents is done within half an hour."),
+            (20.0, "A pile of thirty documents takes an hour or more."),
+        ),
+        "A pile of thirty documents takes hours.",
+    ),
+    "facts_ratio": (
+        (
+            (0.95, "Nearly every fact is taken from a document right."),
+            (0.85, "Most facts are taken from a document right."),
+            (0.7, "Some facts are wrong: check them."),
+        ),
+        "Many facts are wrong.",
+    ),
+    "sustained_tok_per_s": (
+        (
+            (2 * READING_TOK_PER_S, "Even after long work it writes clearly faster than you read."),
+            (READING_TOK_PER_S, "Even after long work it writes as fast as you read."),
+        ),
+        "After long work it writes slower than you read.",
+    ),
+    "sustained_ratio": (
+        (
+            (0.97, "Long work does not make it slower."),
+            (0.9, "Long work makes it a little slower."),
+            (0.75, "Long work makes it clearly slower."),
+        ),
+        "Long work takes much of its speed.",
+    ),
     "swap_growth_bytes": (
         ((64 * 2**20, "Memory was enough."),),
         "Memory was not enough: the machine moved some of it to the disk.",
