@@ -105,10 +105,10 @@ def test_a_small_change_is_not_called_real_however_sure() -> None:
 
 def test_many_comparisons_share_one_limit() -> None:
     """One small p among many is chance; many small ones are not: at most 5 % of what is called real is false."""
-    assert discovery_limit([0.03]) == 0.03
+    assert discovery_limit([0.025]) == 0.025
     assert discovery_limit([0.02, 0.5, 0.6, 0.9]) < 0
-    assert discovery_limit([0.007, 0.5, 0.6, 0.9]) == 0.007
-    assert discovery_limit([0.02, 0.02, 0.02, 0.03]) == 0.03
+    assert discovery_limit([0.006, 0.5, 0.6, 0.9]) == 0.006
+    assert discovery_limit([0.02, 0.02, 0.02, 0.025]) == 0.025
     assert discovery_limit([]) < 0
 
 
