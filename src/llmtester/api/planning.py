@@ -99,9 +99,13 @@ def profiles_of(settings: Settings, names: Iterable[str]) -> dict[str, Profile]:
     return found
 
 
+CUSTOM = "custom"
+"""The profile that asks what its user wrote, so it is never run unasked."""
+
+
 def profile_names() -> tuple[str, ...]:
-    """The profiles that are built in, in the order in which a run takes them."""
-    return tuple(plugins.PROFILES)
+    """The profiles that are built in and ask questions of their own, in the order in which a run takes them."""
+    return tuple(name for name in plugins.PROFILES if name != CUSTOM)
 
 
 def this_machine() -> Machine:

@@ -38,7 +38,7 @@ class Trial:
     clock: Clock
     emit: Emit
     stopping: Callable[[], bool]
-    spoiled: Callable[[], str | None]
+    spoiled: Callable[[], str | None] = lambda: None
     arrived_count: int = field(default=0, init=False)
     tokenizer_ns: int = field(default=0, init=False)
     _ended: bool = field(default=False, init=False)
