@@ -171,6 +171,20 @@ def test_a_server_that_evaluated_less_than_it_was_sent_hides_a_cache() -> None:
     assert "evaluated 3 of" in only(cell, "hidden_cache").evidence
 
 
+def test_shorter_prompts_and_waiting_in_line_hide_no_cache() -> None:
+    """A user's own prompts differ in length, and of several requests at once the first waits least: no doubt. A prompt
+    of the usual length that is suddenly read in a third of the time is one."""
+    state, _ = World().run(fake_plan(CLEAN, loads=(LOAD,)))
+    (known,) = state.cells.values()
+    (first,) = known.trials[0].samples
+    early = replace(first, arrivals_ns=tuple(at // 4 for at in first.arrivals_ns), server=None)
+    for prompt_tok, concurrency, doubted in ((128, 1, True), (30, 1, False), (128, 4, False)):
+        known.trials[0].samples = (replace(early, prompt_tok=prompt_tok),)
+        known.cell = replace(known.cell, load=replace(LOAD, concurrency=concurrency))
+        (cell,) = summarise(state, LENS).cells
+        assert ("hidden_cache" in codes(cell)) is doubted
+
+
 def test_outlying_trials_are_named_and_kept() -> None:
     """One stalled trial is named by its number in the metrics that it spoils, and still counts."""
     cell = cell_of(f"{CLEAN}&stall_s=3&stall_at=4")

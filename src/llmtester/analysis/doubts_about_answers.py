@@ -27,6 +27,12 @@ SUDDEN_RATIO = 3.0
 SAME_LENGTH_RATIO = 0.1
 """Only prompts of about one length can be expected to take about one time."""
 
+UNCOUNTED_TOK = 8
+"""Engines differ in whether they count the few tokens around a prompt."""
+
+SAME_LENGTH_RATIO = 0.9
+"""Only prompts of at least this share of the typical length can be too fast for it."""
+
 SLOWING_RATIO = 0.04
 SLOWING_CONFIDENCE = 0.97
 """A run that lost this share of its speed from start to end, along a line that is this sure to fall."""
@@ -50,22 +56,20 @@ def cached_prompt(evidence: Evidence) -> str | None:
 def hidden_cache(evidence: Evidence) -> str | None:
     """Prompts that cannot have been read in the time, although the server reports nothing from a cache."""
     fresh = [sample for sample in evidence.answered if not is_cached(sample) and not sample.cache_allowed]
-    return _not_counted(fresh) or _too_fast(evidence, fresh) or _suddenly_fast(fresh)
+    return _not_counted(fresh) or _too_fast(evidence, fresh) or _suddenly_fast(evidence, fresh)
 
 
 def _not_counted(samples: list[Sample]) -> str | None:
-    short = [
-        (sample.server.prompt_tok, sample.prompt_tok)
-        for sample in samples
-        if sample.server is not None
-        and sample.server.prompt_tok is not None
-        and sample.prompt_tok is not None
-        and sample.server.prompt_tok + (sample.cached_tok or 0) < (1 - CACHED_RATIO_LIMIT) * sample.prompt_tok
-    ]
-    if not short:
-        return None
-    evaluated, whole = short[0]
-    return f"the server evaluated {evaluated} of {whole} prompt tokens and reports none from a cache"
+    for sample in samples:
+        evaluated = sample.server.prompt_tok if sample.server else None
+        if evaluated is None or not sample.prompt_tok:
+            continue
+        missing = sample.prompt_tok - evaluated - (sample.cached_tok or 0)
+        if missing > max(UNCOUNTED_TOK, CACHED_RATIO_LIMIT * sample.prompt_tok):
+            return (
+                f"the server evaluated {evaluated} of {sample.prompt_tok} prompt tokens and reports none from a cache"
+            )
+    return None
 
 
 def _too_fast(evidence: Evidence, samples: list[Sample]) -> str | None:
@@ -91,18 +95,22 @@ def _too_fast(evidence: Evidence, samples: list[Sample]) -> str | None:
     )
 
 
-def _suddenly_fast(samples: list[Sample]) -> str | None:
-    usual_tok = median([sample.prompt_tok or 0 for sample in samples]) if samples else 0
-    alike = [sample for sample in samples if abs((sample.prompt_tok or 0) - usual_tok) <= SAME_LENGTH_RATIO * usual_tok]
-    waits = [waited for sample in alike if not isinstance(waited := ttft_ms(sample), Absent)]
-    if len(waits) < MIN_TRIALS_FOR_INTERVAL:
+def _suddenly_fast(evidence: Evidence, samples: list[Sample]) -> str | None:
+    if evidence.cell.cell.load.concurrency > 1:
+        return None  # who comes first does not wait for the others
+    timed = [
+        (waited, sample.prompt_tok)
+        for sample in samples
+        if sample.prompt_tok and not isinstance(waited := ttft_ms(sample), Absent)
+    ]
+    if len(timed) < MIN_TRIALS_FOR_INTERVAL:
         return None
-    typical = median(waits)
-    fast = [waited for waited in waits if waited * SUDDEN_RATIO < typical]
+    typical, length_tok = median([waited for waited, _ in timed]), median([tok for _, tok in timed])
+    fast = [waited for waited, tok in timed if waited * SUDDEN_RATIO < typical and tok > SAME_LENGTH_RATIO * length_tok]
     if not fast:
         return None
     return (
-        f"{len(fast)} of {len(waits)} answers began after {min(fast):.0f} ms instead of {typical:.0f} ms, "
+        f"{len(fast)} of {len(timed)} answers began after {min(fast):.0f} ms instead of {typical:.0f} ms, "
         "and the server reports nothing from a cache"
     )
 

@@ -77,7 +77,10 @@ def throttling(evidence: Evidence) -> str | None:
 
 
 def memory_growth(evidence: Evidence) -> str | None:
-    """Whether the server's own memory goes on growing; what it takes once, at the start, is not growth."""
+    """Whether the server's own memory goes on growing while one cell asks the same again and again.
+
+    What it takes once, at the start or for a longer context, is not growth.
+    """
     used = _since_last_start(readings_of(evidence, "server_anonymous_bytes"))
     if len(used) < GROWTH_BLOCKS:
         return None

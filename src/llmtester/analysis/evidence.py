@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.state import CellState, TargetState
 from llmtester.analysis.summary import Measured
-from llmtester.domain.records import Absent, Machine, Sample
+from llmtester.domain.records import Absent, Machine, Reading, Sample
 
 TIME_UNITS = frozenset({"ms", "s", "tok/s", "1/h"})
 """Units of metrics that are made of times; rows that are added to the table later belong to them by their unit."""
@@ -57,7 +57,14 @@ class Evidence:
         return [1 / value for value in values] if METRICS[name].info.better == "higher" else values
 
 
+FEWEST_READINGS = 3
+"""Trials of less than a second meet few readings; then those of the whole server have to do."""
+
+
 def readings_of(evidence: Evidence, name: str) -> list[float]:
-    """The values of one field of the server's readings, in order, without those that the machine does not tell."""
-    values: Sequence[float | None] = [getattr(reading, name) for reading in evidence.target.readings]
+    """The values of one field of the readings while this cell was measured, in order, without those that the machine
+    does not tell."""
+    own, of_server = evidence.cell.watched.readings, evidence.target.readings
+    seen: Sequence[Reading] = own if len(own) >= FEWEST_READINGS else of_server
+    values: Sequence[float | None] = [getattr(reading, name) for reading in seen]
     return [value for value in values if value is not None]
