@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from llmtester.analysis import ratings
 from llmtester.analysis.advice import advise
@@ -47,11 +48,13 @@ class File:
     memory_gb: float | None = 6.0
     status: CellStatus = "done"
     finding: str = ""
+    severity: Literal["note", "warning"] = "warning"
     right: int | Mapping[str, int] | None = None
     reference_right: int | None = None
     word: Rating | None = None
     usable_tok: int | None = None
     documents_per_hour: float | None = None
+    counted: str = "documents_per_hour"
     engine: str = "llama-server"
     loads: tuple[Load, ...] = (LOAD,)
     depths: Mapping[int, Rating] | None = None
@@ -98,7 +101,7 @@ def target(file: File, settings: ServerSettings | None = None, suffix: str = "")
 
 
 def cell(file: File, profile: str, load: Load, metrics: dict[str, Measured], rating: Rating) -> CellSummary:
-    finding = (Finding("busy", "warning", file.finding, "Close other programs.", None),) if file.finding else ()
+    finding = (Finding("busy", file.severity, file.finding, "Close other programs.", None),) if file.finding else ()
     done = file.status in {"done", "partial"}
     return CellSummary(
         key=f"{file.key}/{profile}/{load.name}",
@@ -142,7 +145,7 @@ def batch_cells(file: File) -> list[CellSummary]:
     if file.documents_per_hour is None:
         return []
     value = Estimate(file.documents_per_hour, file.documents_per_hour * 0.98, file.documents_per_hour * 1.02, 6)
-    return [cell(file, "batch", Load("one", 600, 80), {"documents_per_hour": value}, Rating.GOOD)]
+    return [cell(file, "batch", Load("one", 600, 80), {file.counted: value}, Rating.GOOD)]
 
 
 def judged(file: File, files: Sequence[File]) -> QualitySummary | None:

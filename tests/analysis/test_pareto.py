@@ -71,6 +71,20 @@ def test_size_stands_for_quality_that_nobody_measured() -> None:
     assert isinstance(found["Mid"].quality_ratio, Absent)
 
 
+def test_more_bits_count_where_nobody_measured() -> None:
+    """Two files of one model without answers: the one with fewer bits must be faster or leaner to stay."""
+    whole = replace(MID, name="M", quant="Q8_0", bits=8.5, right=None)
+    less = replace(whole, quant="Q4_0", bits=4.5, tok_per_s=20.1)
+    found = front([target(whole), target(less)], [*chat_cells(whole), *chat_cells(less)])
+    assert [point.beaten_by for point in found] == [None, whole.key]
+
+
+def test_measured_and_unmeasured_answers_are_not_compared() -> None:
+    """A file whose answers nobody checked neither beats nor is beaten."""
+    unknown = replace(MID, name="Unknown", right=None, tok_per_s=40)
+    assert [point.on_front for point in points(MID, unknown).values()] == [True, True]
+
+
 FILES = st.builds(
     File,
     billions=st.sampled_from([1.0, 8.0, 14.0]),

@@ -128,7 +128,7 @@ def _told(use: Use, stand: Stand, ranked: Sequence[Judged], every: Sequence[Cont
         basis="measured" if stand is use.stands[0] else "fallback",
         rating=winner.rating,
         profiles=stand.profiles,
-        metric=sentences.metric(case),
+        metric=winner.metric,
         floor=use.floor,
         cautions=sentences.cautions(case),
         changes=changes(case),

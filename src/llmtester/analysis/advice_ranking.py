@@ -48,6 +48,7 @@ class Judged:
 
     contender: Contender
     rating: Rating
+    metric: str
     value: Estimate
     level: int
     merit: tuple[float, ...]
@@ -62,7 +63,7 @@ def judge(use: Use, stand: Stand, every: Sequence[Contender], evidence: Evidence
     """The contenders that could be rated for the use on this basis, in plan order."""
     found = []
     for one in every:
-        value = _value(use, one, stand, evidence)
+        metric, value = _value(use, one, stand, evidence)
         rating = _rating(use, one, stand, value, evidence)
         if rating is not Rating.NOT_RATED and value is not None:
             level = _level(use, one, rating)
@@ -70,7 +71,7 @@ def judge(use: Use, stand: Stand, every: Sequence[Contender], evidence: Evidence
             if level >= LEVELS_GOOD_ENOUGH:
                 # Nothing here can be recommended; what comes closest is the one that lacks least.
                 merit = (-value.value if use.order == "lean" else value.value, *merit)
-            found.append(Judged(one, rating, value, level, merit, one.right(use.kinds)))
+            found.append(Judged(one, rating, metric, value, level, merit, one.right(use.kinds)))
     return found
 
 
@@ -89,13 +90,11 @@ def _rating(use: Use, one: Contender, stand: Stand, value: Estimate | None, evid
     return one.rating(profile)
 
 
-def _value(use: Use, one: Contender, stand: Stand, evidence: Evidence) -> Estimate | None:
-    """The first of the use's metrics that this contender has."""
-    for name in use.metrics:
-        found = _fact(name, one, stand, evidence)
-        if found is not None:
-            return found
-    return None
+def _value(use: Use, one: Contender, stand: Stand, evidence: Evidence) -> tuple[str, Estimate | None]:
+    """The first of the use's metrics that this contender has, with its name."""
+    return next(
+        ((name, found) for name in use.metrics if (found := _fact(name, one, stand, evidence))), (use.metrics[0], None)
+    )
 
 
 def _fact(name: str, one: Contender, stand: Stand, evidence: Evidence) -> Estimate | None:

@@ -67,7 +67,7 @@ class Use:
 
 
 SPEED = ("decode_tok_per_s",)
-CHAT_FLOOR = "rated good or better in the interactive profile: first word within 3 s, at least 15 tok/s"
+CHAT_FLOOR = "rated good or better in the interactive profile (by default: first word within 3 s, at least 15 tok/s)"
 
 USES = (
     Use(

@@ -66,17 +66,8 @@ def verdict(case: Case) -> str:
     return case.use.sentence.format(names=shown, rating=case.winner.rating.value, value=_value(case))
 
 
-def metric(case: Case) -> str:
-    """The name of the metric that decided."""
-    for name in case.use.metrics:
-        known = any(isinstance(cell.metrics.get(name), Estimate) for cell in case.own_cells)
-        if known or name in {"memory_peak_bytes", "usable_context_tok", "balance_ratio"}:
-            return name
-    return case.use.metrics[-1]
-
-
 def _value(case: Case) -> str:
-    value, name = case.winner.value.value, metric(case)
+    value, name = case.winner.value.value, case.winner.metric
     words = {
         "memory_peak_bytes": human_bytes(value),
         "usable_context_tok": f"{value:,.0f} tokens, about {_words(value)} words",
