@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from llmtester.analysis.findings import CHECKS
+from llmtester.analysis.formulas import in_flight_count
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.state import RunState
 from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import CellSummary, Finding, Rating
 from llmtester.domain.events import Event, Pulse, RunStarted
-from llmtester.domain.records import Machine, Reading
+from llmtester.domain.records import Absent, Machine, Reading, Sample
 from llmtester.domain.work import Load
 from tests.worlds import LENS, MACHINE, World, fake_plan
 
@@ -54,7 +55,7 @@ BY_MACHINE: dict[str, dict[str, Any]] = {
     "battery": {"power_source": "battery"},
     "container_limits": {"cpu_limit_cores": 2.0, "memory_limit_bytes": 4 * 10**9},
 }
-ELSEWHERE = {"no_template", "estimated_tokens", "cold_first_trial"}
+ELSEWHERE = {"no_template", "estimated_tokens", "cold_first_trial", "starved_load"}
 
 
 def cell_of(
@@ -121,6 +122,32 @@ def test_what_a_file_or_a_server_lacks_is_found() -> None:
         trial.samples = tuple(replace(sample, token_source="estimate") for sample in trial.samples)
     (cell,) = summarise(state, LENS).cells
     assert {"no_template", "estimated_tokens"} <= codes(cell)
+
+
+def test_a_load_that_the_client_does_not_keep_up_is_found() -> None:
+    """Little's law: four requests that are in flight for half of the time are a load of two, and none raise a doubt
+    that follow one another at once."""
+    world = World()
+    state, _ = world.run(fake_plan(CLEAN, loads=(replace(LOAD, concurrency=4, requests_per_trial=16),)))
+    (known,) = state.cells.values()
+    assert [in_flight_count(trial.samples, 4) for trial in known.trials] == pytest.approx(
+        [4.0] * len(known.trials), 0.01
+    )
+    assert "starved_load" not in codes(summarise(state, LENS).cells[0])
+    for trial in known.trials:
+        trial.samples = tuple(
+            replace(sample, ended_ns=(sample.sent_ns + sample.ended_ns) // 2) for sample in trial.samples
+        )
+    (finding,) = [found for found in summarise(state, LENS).cells[0].findings if found.code == "starved_load"]
+    assert "of 4 requests" in finding.evidence
+
+
+def test_little_needs_requests_that_follow_one_another() -> None:
+    """One wave of requests tells nothing; a pause between two waves tells all."""
+    wave = [Sample(str(number), 0, 10, (5,)) for number in range(2)]
+    assert in_flight_count(wave, 2) == Absent("no request waited for another one")
+    assert in_flight_count([*wave, Sample("2", 20, 30, (25,))], 2) == 1.0
+    assert in_flight_count([*wave, Sample("2", 10, 30, (25,))], 2) == 2.0
 
 
 def test_a_cold_first_trial_is_found() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,9 @@ from llmtester.domain.work import ServerSettings
 from llmtester.engines.embedded import parameters
 from llmtester.engines.llama_flags import NEWEST, Build, command, probe
 from llmtester.engines.server_log import read_log
+from llmtester.settings import load_settings
+
+DATA = Path(__file__).with_name("data")
 
 SETTINGS = ServerSettings(context_tok=1000, slots=3, threads=5, gpu_layers=7, flash_attention="on")
 
@@ -109,6 +113,77 @@ def test_the_embedded_engine_knows_every_parameter():
         if isinstance(value, dict):
             enumeration, member = value["enum"]
             assert hasattr(getattr(xllamacpp, enumeration), member)
+
+
+MIB = 2**20
+IN_PART = """
+0.1 I load_tensors: offloaded 20/33 layers to GPU
+0.1 I llama_model_loader: loaded meta data with 33 key-value pairs
+0.2 I load_tensors:   CPU_Mapped model buffer size =  1200.00 MiB
+0.2 I load_tensors:        CUDA0 model buffer size =  3000.00 MiB
+0.2 I load_tensors:        CUDA1 model buffer size =  1000.00 MiB
+0.3 I llama_context:  CUDA_Host  output buffer size =     0.50 MiB
+0.3 I llama_kv_cache:        CPU KV buffer size =   192.00 MiB
+0.3 I llama_kv_cache:      CUDA0 KV buffer size =   240.00 MiB
+0.3 I llama_kv_cache:      CUDA1 KV buffer size =    80.00 MiB
+0.4 I sched_reserve:      CUDA0 compute buffer size =   258.50 MiB
+0.4 I sched_reserve:  CUDA_Host compute buffer size =    12.01 MiB
+"""
+UNIFIED = """
+0.1 I llama_model_loader: loaded meta data with 33 key-value pairs
+0.2 I load_tensors: MTL0_Mapped model buffer size =  4000.00 MiB
+0.3 I llama_memory_recurrent:       MTL0 RS buffer size =     2.50 MiB
+0.4 I sched_reserve:       MTL0 compute buffer size =   100.00 MiB
+"""
+
+
+def sizes_by_device(log: str) -> dict[str, float]:
+    """MiB of everything that a log says is allocated on each device."""
+    found: dict[str, float] = {}
+    for buffer in read_log(log).buffers:
+        found[buffer.device] = found.get(buffer.device, 0.0) + buffer.size_bytes / MIB
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "compute_mib", "kernel"), [("embedded", 15.64, "REPACK = 1"), ("llama_server", 14.51, "AVX_VNNI = 1")]
+)
+def test_recorded_logs(name, compute_mib, kernel):
+    """Two builds, one 16-bit model on a processor: every buffer, and no device that only a line of hope names."""
+    logged = read_log((DATA / f"load_{name}.log").read_text(encoding="utf-8"))
+    assert {(buffer.device, buffer.purpose): buffer.size_bytes for buffer in logged.buffers} == {
+        ("CPU_Mapped", "model"): round(256.63 * MIB),
+        ("CPU", "output"): round(0.19 * MIB),
+        ("CPU", "KV"): round(22.50 * MIB),
+        ("CPU", "compute"): round(compute_mib * MIB),
+    }
+    assert logged.flash_attention is True
+    assert kernel in logged.system_info
+
+
+def test_buffers_of_devices():
+    """Layers on two GPUs and the processor, and memory that a GPU shares: each device has its sum. The lines have the
+    form of llama.cpp's source; no GPU was here to record them."""
+    assert sizes_by_device(IN_PART) == pytest.approx(
+        {"CPU_Mapped": 1200, "CUDA0": 3498.5, "CUDA1": 1080, "CUDA_Host": 12.51, "CPU": 192}
+    )
+    assert sizes_by_device(UNIFIED) == pytest.approx({"MTL0_Mapped": 4000, "MTL0": 102.5})
+
+
+def test_offload_from_settings_to_the_command_line():
+    """What a user sets reaches the server under the flags of the build."""
+    chosen = {
+        "server.gpu_layers": 20,
+        "server.device": "CUDA0,CUDA1",
+        "server.tensor_split": "3,1",
+        "server.flash_attention": "on",
+        "server.cache_type_k": "q8_0",
+        "server.cache_type_v": "q8_0",
+    }
+    settings = load_settings(overrides=chosen).settings.server.as_server_settings()
+    words = command("ls", "m.gguf", 99, settings, replace(NEWEST, devices=("CUDA0", "CUDA1")))
+    flags = ("--gpu-layers", "--device", "--tensor-split", "--flash-attn", "--cache-type-k", "--cache-type-v", "--fit")
+    assert [value_of(words, flag) for flag in flags] == ["20", "CUDA0,CUDA1", "3,1", "on", "q8_0", "q8_0", "off"]
 
 
 def test_buffers_in_the_log():

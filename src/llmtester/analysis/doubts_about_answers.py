@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from llmtester.analysis.evidence import Evidence
-from llmtester.analysis.formulas import CACHED_RATIO_LIMIT, gaps_ms, is_cached, ttft_ms
+from llmtester.analysis.formulas import CACHED_RATIO_LIMIT, gaps_ms, in_flight_count, is_cached, ttft_ms
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.quality import stability
 from llmtester.analysis.stats import MIN_TRIALS_FOR_INTERVAL, first_differs, median
@@ -36,6 +36,9 @@ SAME_LENGTH_RATIO = 0.9
 SLOWING_RATIO = 0.04
 SLOWING_CONFIDENCE = 0.97
 """A run that lost this share of its speed from start to end, along a line that is this sure to fall."""
+
+FULL_LOAD_RATIO = 0.9
+"""A client that keeps its requests in flight loses some milliseconds between two of them, not a tenth of the time."""
 
 STALL_MS = 1000.0
 STALL_OVER_TYPICAL = 20.0
@@ -168,6 +171,16 @@ def slowing_down(evidence: Evidence) -> str | None:
         if lost >= SLOWING_RATIO:
             return f"over {len(values)} trials it became {lost:.0%} slower ({_title(name)})"
     return None
+
+
+def starved_load(evidence: Evidence) -> str | None:
+    """Little's law, concurrency = rate x latency, for loads that keep a number of requests in flight."""
+    wanted = evidence.cell.cell.load.concurrency
+    kept = [in_flight_count(trial.samples, wanted) for trial in evidence.cell.trials] if wanted > 1 else []
+    typical = median([count for count in kept if not isinstance(count, Absent)] or [wanted])
+    if typical >= FULL_LOAD_RATIO * wanted:
+        return None
+    return f"only {typical:.1f} of {wanted} requests were in flight, so the load was lighter than it says"
 
 
 def stalls(evidence: Evidence) -> str | None:

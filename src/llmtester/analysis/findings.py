@@ -73,6 +73,13 @@ CHECKS: tuple[Check, ...] = (
         TIMES,
     ),
     Check(
+        "starved_load",
+        "warning",
+        answers.starved_load,
+        "close other programs and run again; if it stays, the measuring process is too slow for this load",
+        TIMES,
+    ),
+    Check(
         "stalls", "warning", answers.stalls, "look for programs that wake up now and then, and for swapping", WRITING
     ),
     Check(

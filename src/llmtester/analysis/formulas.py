@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -109,6 +109,22 @@ def longest_gap_ms(sample: Sample) -> Value:
 def e2e_ms(sample: Sample) -> Value:
     """Milliseconds from t0 to t_last."""
     return sample.arrivals_ns[-1] / 1e6 if sample.arrivals_ns else Absent("the answer was empty")
+
+
+def in_flight_count(samples: Sequence[Sample], concurrency: int) -> Value:
+    """Mean number of requests in flight from the moment when ``concurrency`` had been sent until the last was sent.
+
+    By Little's law that is rate times latency; in a load that sends the next request when one ends it is
+    ``concurrency``, unless the client came too late. Source: J. D. C. Little, Operations Research 9 (1961), 383-387.
+    """
+    sent_ns = sorted(sample.sent_ns for sample in samples)
+    if len(sent_ns) <= concurrency:
+        return Absent("no request waited for another one")
+    begin_ns, end_ns = sent_ns[concurrency - 1], sent_ns[-1]
+    if begin_ns == end_ns:
+        return Absent("all requests were sent at once")
+    busy_ns = sum(max(0, min(sample.ended_ns, end_ns) - max(sample.sent_ns, begin_ns)) for sample in samples)
+    return busy_ns / (end_ns - begin_ns)
 
 
 def tokens_per_chunk_parts(sample: Sample) -> Parts:
