@@ -25,6 +25,10 @@ CAUSES: Mapping[str, str] = {
 """Where time goes, in words."""
 
 
+MEMORY = "Peak memory"
+"""The one predicted quantity that is no metric of a cell."""
+
+
 @dataclass(frozen=True, slots=True)
 class ForecastLine:
     label: str
@@ -54,7 +58,7 @@ def forecast_lines(outline: Outline) -> tuple[ForecastLine, ...]:
         lines.append(
             ForecastLine(
                 label=printable(outline.server_label(target) if target else row.target, 100),
-                quantity=printable(info.title if info else row.quantity.replace("_", " "), 60),
+                quantity=printable(info.title if info else MEMORY if unit else row.quantity.replace("_", " "), 60),
                 predicted=figure(row.predicted, unit),
                 measured=Figure(quantity(row.measured, unit), "", repr(row.measured), 0, ""),
                 error=f"{row.error_ratio:+.0%}",

@@ -171,7 +171,7 @@ def resource_rows(outline: Outline) -> tuple[ResourceRow, ...]:
                     peak=figure(target.memory_peak_bytes, "bytes"),
                     error=f"{expected.value / peak.value - 1:+.0%}" if peak and expected and peak.value else DASH,
                     left=human_bytes(max(0.0, limit - peak.value)) if peak else DASH,
-                    load=figure(target.load_s, "s"),
+                    load=figure(target.load_s),
                 )
             )
     return tuple(rows)
