@@ -97,7 +97,7 @@ def flags() -> Iterator[tuple[str, Misuse]]:
         ("serve", "--port", "99999", "x"): "--port",
         ("serve",): "serve --from latest",
         ("serve", "x", "--from", "latest"): "serve --from latest",
-        ("run", "--resume", "--models", "x"): "without --resume",
+        ("run", "--resume", "--engine", "fake"): "without --resume",
         ("run", "--resume", "--quick"): "without --resume",
         ("run", "--resume", "--full"): "without --resume",
         ("run", RUN_ID): "run --resume",
