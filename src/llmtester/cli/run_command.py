@@ -63,7 +63,7 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
 
     flags: dict[str, Any] = {
         "profiles.enabled": listed(profiles) or (["custom"] if prompts else None),
-        "profiles.custom.file": str(prompts) if prompts else None,
+        "profiles.custom.file": str(prompts.absolute()) if prompts else None,
         "models.include": listed(models),
         "models.quants": listed(quants),
         "run.quick": quick or None,
