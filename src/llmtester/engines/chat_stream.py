@@ -113,7 +113,10 @@ def _tells_facts(event: Mapping[str, Any]) -> bool:
     """Whether an event holds more than output. Most do not, and this is looked at for each token."""
     if "stop" in event or "usage" in event or "timings" in event or "stats" in event:
         return True
-    return any(choice.get("finish_reason") for choice in event.get("choices") or ())
+    for choice in event.get("choices") or ():  # noqa: SIM110 - a generator costs more than the loop
+        if choice.get("finish_reason"):
+            return True
+    return False
 
 
 def _with_facts(answer: Answer, event: Mapping[str, Any]) -> Answer:
