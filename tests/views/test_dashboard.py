@@ -25,6 +25,7 @@ from llmtester.views.board import Board, usual_lens
 from llmtester.views.dashboard import follow
 from llmtester.views.fit import columns
 from llmtester.views.screen import screen
+from tests.worlds import World, fake_plan
 
 from . import journals, summaries
 
@@ -205,3 +206,13 @@ def test_a_run_that_died_says_how_to_go_on() -> None:
     console = terminal(force_terminal=True, color_system=None, legacy_windows=False)
     follow(journals.run(2, 2, done=1), console)
     assert "llmtester run --resume 20261124T201500-3f9a" in written(console)
+
+
+def test_what_the_race_decided_is_news() -> None:
+    """A configuration that ended early says so, with the reason."""
+    plan = replace(fake_plan("slow?decode_tok_per_s=40&noise=0.01&realtime=0", "fast?realtime=0"), visit_trials=3)
+    world = World()
+    world.run(plan)
+    text = "\n".join(shown(board_of(world.events), 120, 30))
+    assert "decided" in text
+    assert "slower than fast F16" in text

@@ -33,8 +33,9 @@ WARMUP_OUTPUT_TOK = 8
 MEASURED_SHARE = 0.85
 """Of the time of a visit that should be spent in requests that count, the rest in starting and warming up."""
 
-FEWEST_VISIT_TRIALS, MOST_VISIT_TRIALS = 2, 5
-"""Two make a spread; more than five in one visit and there is nothing left to decide in the next."""
+FEWEST_VISIT_TRIALS, MOST_VISIT_TRIALS = 2, 3
+"""Two make a spread; with more than three for everybody, a race takes more than half the time of measuring everything
+ten times."""
 
 RACING_VISITS = 1.5
 """Visits that a configuration needs on average in a race: most are decided after one (benchmarks/matrix_race.py)."""

@@ -85,12 +85,14 @@ def machine(board: Board, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def news(board: Board, width: int, room: int, glyphs: Glyphs) -> list[Line]:
-    """The latest doubts, failures and skips, one line each."""
+    """The latest doubts, failures, skips and decisions of the race, one line each."""
     said: list[tuple[str, str, Role]] = [
         ("doubt", finding.evidence, "middling") for finding in reversed(board.findings)
     ]
     notable = [
-        (key, square.status) for key, square in board.squares.items() if square.status.word in ("failed", "skipped")
+        (key, square.status)
+        for key, square in board.squares.items()
+        if square.status.word in ("failed", "skipped") or (square.status.word == "done" and square.status.reason)
     ]
     groups: dict[CellStatus, list[str]] = {}
     for key, status in notable:
@@ -100,7 +102,7 @@ def news(board: Board, width: int, room: int, glyphs: Glyphs) -> list[Line]:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         said.append(
             (
-                status.word,
+                "decided" if status.word == "done" else status.word,
                 f"{printable(names[0], 50)}{more}: {status.reason}",
                 "bad" if status.word == "failed" else "muted",
             )
