@@ -59,7 +59,7 @@ def _margin(case: Case) -> Iterator[str]:
     room = [found for cell in case.own_cells for found in _headroom(case, cell)]
     if not room or len(case.ranked) < 2:
         return
-    factor, name, limit, value = min(room)
+    factor, name, limit, value = min(room, key=lambda found: found[0])
     following = case.ranked[1].contender.label
     if factor < 1:
         return
