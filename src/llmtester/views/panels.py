@@ -109,7 +109,7 @@ def news(board: Board, width: int, room: int, glyphs: Glyphs) -> list[Line]:
         )
     return [
         _labelled(word, fitted(printable(text, 400), width - LABEL_WIDTH, glyphs.ellipsis), "", role)
-        for word, text, role in said[:room]
+        for word, text, role in list(dict.fromkeys(said))[:room]
     ]
 
 
