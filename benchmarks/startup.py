@@ -6,6 +6,7 @@ The commands run in turn, so that a busy moment of the machine hits all alike, a
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -32,7 +33,10 @@ COMMANDS = {
 
 def _seconds(code: str) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    # Without its look for updates, which would wait for a network.
+    quiet = os.environ | {"HF_HUB_DISABLE_UPDATE_CHECK": "1"}
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, env=quiet)
     return time.perf_counter() - started
 
 
