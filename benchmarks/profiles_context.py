@@ -33,6 +33,9 @@ from llmtester.runner.planner import Wanted, plan
 TRAINED_TOK = 8192
 """What the starter model was trained for (its header)."""
 
+SIZES_TOK = (4096, TRAINED_TOK)
+"""Two steps: the starter model finds few facts, and after two such steps a climb ends."""
+
 CONTEXT_LIMIT_RATIO = 0.03
 CHAT_LIMIT_RATIO = 0.02
 
@@ -77,7 +80,7 @@ def run() -> dict[str, object]:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     profiles: dict[str, Profile] = {
         "interactive": InteractiveProfile(InteractiveOptions(min_trials=5, max_trials=5)),
-        "long_context": LongContextProfile(LongContextOptions(trials=1)),
+        "long_context": LongContextProfile(LongContextOptions(SIZES_TOK, trials=1)),
     }
     said = asyncio.run(_summary(profiles))
     measured = [cell for cell in said.cells if cell.trials_count]
