@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from llmtester.domain.errors import RequestFailed, RequestFailure
 from llmtester.domain.records import Chunk, ChunkKind, Finish, ServerTimings
 from llmtester.domain.text import printable
@@ -40,8 +42,6 @@ class Answer:
 
 def decode_json(payload: bytes, arrivals_ns: tuple[int, ...], *, last: bool) -> dict[str, Any]:
     """The object in a payload. Raises ``RequestFailed``: ``CUT`` if it is the last one, else ``MALFORMED``."""
-    import orjson
-
     try:
         event = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
