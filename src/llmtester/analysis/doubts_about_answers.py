@@ -8,7 +8,7 @@ from llmtester.analysis.evidence import Evidence
 from llmtester.analysis.formulas import CACHED_RATIO_LIMIT, gaps_ms, in_flight_count, is_cached, ttft_ms
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.quality import stability
-from llmtester.analysis.stats import MIN_TRIALS_FOR_INTERVAL, first_differs, median
+from llmtester.analysis.stats import MIN_TRIALS_FOR_INTERVAL, first_differs, median, outliers
 from llmtester.analysis.summary import Estimate
 from llmtester.analysis.trend import straight_line
 from llmtester.domain.records import Absent, Sample
@@ -22,7 +22,8 @@ READING_OVER_WRITING_LIMIT_CPU = 100.0
 """The same for a processor alone, where the ratio is 3 to 30."""
 
 SUDDEN_RATIO = 3.0
-"""An answer that begins in a third of the typical time: noise makes single answers slower, never so much faster."""
+"""An answer that begins in a third of the typical time, and far outside the spread of the others: on a crowded machine
+single answers may be lucky."""
 
 SAME_LENGTH_RATIO = 0.1
 """Only prompts of about one length can be expected to take about one time."""
@@ -109,7 +110,12 @@ def _suddenly_fast(evidence: Evidence, samples: list[Sample]) -> str | None:
     if len(timed) < MIN_TRIALS_FOR_INTERVAL:
         return None
     typical, length_tok = median([waited for waited, _ in timed]), median([tok for _, tok in timed])
-    fast = [waited for waited, tok in timed if waited * SUDDEN_RATIO < typical and tok > SAME_LENGTH_RATIO * length_tok]
+    apart = outliers([math.log(max(waited, 1e-3)) for waited, _ in timed])
+    fast = [
+        waited
+        for index, (waited, tok) in enumerate(timed)
+        if index in apart and waited * SUDDEN_RATIO < typical and tok > SAME_LENGTH_RATIO * length_tok
+    ]
     if not fast:
         return None
     return (
