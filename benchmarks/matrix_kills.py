@@ -29,7 +29,7 @@ from llmtester.store import journal, runs
 FAKE_KILLS, REAL_KILLS = 300, 30
 LONGEST_LIFE_S = 2.5
 MODELS = ",".join(f"m{n}?ttft_ms=20&decode_tok_per_s={30 + 7 * n}&noise=0.05&realtime=0" for n in range(6))
-FAKE = ["--engine", "fake", "--models", MODELS]
+FAKE = ["--engine", "fake", "--models", MODELS, "--set", "models.folders=[models]"]
 TIMES = frozenset(
     {"run_id", "started_unix_ns", "duration_s", "load_s", "load_ns", "wall_time_s", "resumed_count", "starts_count"}
 )
