@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,9 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A home for what is made once for many tests, such as a run that a whole module reads."""
     with pytest.MonkeyPatch.context() as patch:
         _move_home(patch, tmp_path_factory.mktemp("home"))
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # A shell that starts the tests in the background lets them ignore Ctrl-C, and their children inherit that.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from llmtester.domain.events import RunEnded, TrialEnded
+from llmtester.domain.events import RunEnded, RunStarted, TrialEnded
 from llmtester.store import journal, runs
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")]
@@ -94,7 +94,9 @@ def assert_complete(folder: runs.RunFolder | None) -> None:
     events = journal.read(folder.journal).events
     measured = Counter((e.cell, e.trial) for e in events if isinstance(e, TrialEnded) and not e.warmup)
     assert set(measured.values()) == {1}, "a finished trial was repeated"
-    assert len({cell for cell, _ in measured}) == 4
+    started = events[0]
+    assert isinstance(started, RunStarted)
+    assert {cell for cell, _ in measured} == {cell.key for cell in started.plan.cells}
     assert isinstance(events[-1], RunEnded)
     assert events[-1].outcome == "finished"
     assert len(list(folder.path.glob("*_results.json"))) == 1

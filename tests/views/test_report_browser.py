@@ -134,9 +134,9 @@ def test_a_square_leads_to_its_model_and_opens_it(opened: Open) -> None:
     shown = opened(summaries.summary())
     shown.page.locator("#matrix-table td[data-t='0'] a").click()
     shown.page.wait_for_function("document.getElementById('t0').open")
-    assert shown.page.locator("#t0 .copy pre").is_visible()
+    assert shown.page.locator("#t0 .says").is_visible()
     shown.page.locator("#t0 > summary").click()
-    assert not shown.page.locator("#t0 .copy pre").is_visible()
+    assert not shown.page.locator("#t0 .says").is_visible()
 
 
 def test_a_metric_explains_itself_by_keyboard(opened: Open) -> None:

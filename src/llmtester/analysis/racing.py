@@ -40,7 +40,8 @@ WORD_ALPHA = 0.01
 """Chance that a word which is called certain is not the right one."""
 
 LAUNCH_SD_LN = 0.01
-"""What two starts of the same server differ in, as a standard deviation of ln(speed): 0.5 to 1 % were seen."""
+"""What two starts of the same server may differ in, as a standard deviation of ln(speed): an assumption, on the safe
+side of the 3 % that are called a tie; nobody has measured it over many machines."""
 
 LEAST_SD_LN = 0.003
 """A quieter machine than this is not believed."""
