@@ -89,7 +89,6 @@ USES = (
                 "No question asks for program code; JSON, logic and following instructions stand for it.",
                 1,
             ),
-            Stand((INTERACTIVE,), "Judged by speed and size alone: no answers were checked.", 0),
         ),
         metrics=SPEED,
         good=Rating.GOOD,
