@@ -101,11 +101,22 @@ def unchanged(name: str, values: Any) -> Any:
     return values
 
 
-def write(source: Path, destination: Path, kind: str, change: Change = unchanged, template: str | None = None) -> Path:
-    """``source`` again with all matrices as ``kind`` (``F16``, ``Q8_0``, ``Q5_1``, ...) after ``change``."""
+def write(
+    source: Path,
+    destination: Path,
+    kind: str,
+    change: Change = unchanged,
+    template: str | None = None,
+    name: str | None = None,
+) -> Path:
+    """``source`` again with all matrices as ``kind`` (``F16``, ``Q8_0``, ``Q5_1``, ...) after ``change``.
+
+    ``template`` and ``name`` take the place of what the file says of itself.
+    """
     from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
     from gguf.quants import dequantize, quantize
 
+    replaced = {TEMPLATE_KEY: template, "general.name": name}
     reader = GGUFReader(source)
     writer = GGUFWriter(destination, str(reader.fields["general.architecture"].contents()))
     for entry in reader.fields.values():
@@ -113,7 +124,7 @@ def write(source: Path, destination: Path, kind: str, change: Change = unchanged
             continue
         held = entry.types[0]
         element = entry.types[-1] if held == GGUFValueType.ARRAY else None
-        value = template if template and entry.name == TEMPLATE_KEY else entry.contents()
+        value = replaced.get(entry.name) or entry.contents()
         writer.add_key_value(entry.name, value, held, sub_type=element)
     if template and TEMPLATE_KEY not in reader.fields:
         writer.add_string(TEMPLATE_KEY, template)
