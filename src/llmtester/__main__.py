@@ -21,4 +21,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    finally:
+        # A Ctrl-C that once passed through a string being executed, as dataclasses do while they are imported, makes
+        # ``python -m`` die of SIGINT at its end although it was handled; executing another string clears that mark.
+        exec("")  # noqa: S102 - nothing is executed
