@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from llmtester.cli.models_opened import choice_record, opened_models, show_choic
 from llmtester.cli.options import Config, Json, ModelFolder
 from llmtester.domain.records import Absent
 from llmtester.domain.text import human_bytes, printable
+
+if TYPE_CHECKING:
+    from llmtester.models.naming import LocalModel
 
 
 def list_models(config: Config = None, folder: ModelFolder = None, as_json: Json = False) -> None:
@@ -80,7 +83,7 @@ def info(
     llmtester models info SmolLM2-135M-Instruct
     llmtester models info ./models/mine.gguf --json
     """
-    from llmtester.cli.models_tables import Column, parameters, show_table, size, tokens
+    from llmtester.cli.models_tables import Column, show_table, size, tokens
 
     settings, manager = opened_models(config, folder)
     server = settings.server.as_server_settings()
@@ -99,27 +102,7 @@ def info(
         data |= {"paths": [str(path) for path in model.paths], "copies": [str(path) for path in model.copies]}
         print_object("model", data | {"contexts": rows, "largest_context_tok": largest})
         return
-    types = ", ".join(f"{name} {human_bytes(count)}" for name, count in facts.bytes_by_type[:6])
-    window = f", sliding window {facts.sliding_window_tok}" if facts.sliding and any(facts.sliding) else ""
-    lines = [
-        ("model", model.ref.label),
-        ("file", f"{model.ref.path}" + (f" and {len(model.paths) - 1} more" if len(model.paths) > 1 else "")),
-        ("also at", ", ".join(str(path) for path in model.copies)),
-        ("kind", f"{facts.kind}, {facts.architecture}, GGUF version {facts.version}, {facts.byte_order} endian"),
-        ("size", f"{size(facts.file_bytes)}, {parameters(facts.parameters_count)} weights"),
-        ("bits", f"{facts.bits_per_weight:.2f} for each weight: {types}"),
-        (
-            "layers",
-            f"{facts.layers_count}, {_range(facts.heads)} heads, {_range(facts.kv_heads)} for the cache{window}",
-        ),
-        ("experts", f"{facts.experts_used_count} of {facts.experts_count}" if facts.experts_count else ""),
-        ("context", f"{facts.context_tok} tokens in training"),
-        ("tokenizer", f"{facts.tokenizer}, {facts.vocabulary_count} entries"),
-        ("template", "there is a chat template" if facts.has_chat_template else "no chat template"),
-        ("licence", model.ref.licence or "not stated"),
-        ("source", f"{model.pulled.source}, {model.pulled.revision}" if model.pulled else model.origin),
-    ]
-    for key, value in lines:
+    for key, value in _sheet(model):
         if value:
             typer.echo(f"{key:<10} {printable(value, 1000)}")
     if isinstance(fit, Absent):
@@ -145,6 +128,33 @@ def info(
         typer.echo(f"largest context that fits: {fit.largest_context_tok} tokens for each slot")
     else:
         typer.echo("no context fits into this machine")
+
+
+def _sheet(model: LocalModel) -> list[tuple[str, str]]:
+    """What the file says of itself, a line each; empty values are not shown."""
+    from llmtester.cli.models_tables import parameters, size
+
+    facts = model.facts
+    types = ", ".join(f"{name} {human_bytes(count)}" for name, count in facts.bytes_by_type[:6])
+    window = f", sliding window {facts.sliding_window_tok}" if facts.sliding and any(facts.sliding) else ""
+    return [
+        ("model", model.ref.label),
+        ("file", f"{model.ref.path}" + (f" and {len(model.paths) - 1} more" if len(model.paths) > 1 else "")),
+        ("also at", ", ".join(str(path) for path in model.copies)),
+        ("kind", f"{facts.kind}, {facts.architecture}, GGUF version {facts.version}, {facts.byte_order} endian"),
+        ("size", f"{size(facts.file_bytes)}, {parameters(facts.parameters_count)} weights"),
+        ("bits", f"{facts.bits_per_weight:.2f} for each weight: {types}"),
+        (
+            "layers",
+            f"{facts.layers_count}, {_range(facts.heads)} heads, {_range(facts.kv_heads)} for the cache{window}",
+        ),
+        ("experts", f"{facts.experts_used_count} of {facts.experts_count}" if facts.experts_count else ""),
+        ("context", f"{facts.context_tok} tokens in training"),
+        ("tokenizer", f"{facts.tokenizer}, {facts.vocabulary_count} entries"),
+        ("template", "there is a chat template" if facts.has_chat_template else "no chat template"),
+        ("licence", model.ref.licence or "not stated"),
+        ("source", f"{model.pulled.source}, {model.pulled.revision}" if model.pulled else model.origin),
+    ]
 
 
 def _range(values: tuple[int, ...]) -> str:

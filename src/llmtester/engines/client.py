@@ -18,6 +18,7 @@ from llmtester.domain.ports import OnArrival
 from llmtester.domain.records import Address
 from llmtester.domain.text import printable
 from llmtester.domain.work import Timeouts
+from llmtester.engines.http_failures import http_failure, transport_failure, without_key
 from llmtester.engines.sse import Oversized, Splitter
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class StreamingClient:
             if not raw.done:
                 raise RequestFailed(watch.tripped, watch.describe(), arrivals_ns=raw.arrivals_ns()) from None
         except httpx.HTTPError as error:
-            raise _transport_failure(error, raw.arrivals_ns()) from error
+            raise transport_failure(error, raw.arrivals_ns()) from error
         return raw
 
     async def call(
@@ -164,7 +165,7 @@ class StreamingClient:
         except TimeoutError:
             raise _Refused(RequestFailure.TOTAL_TIMEOUT, f"{path} took more than {limit_s:g} s") from None
         except httpx.HTTPError as error:
-            failed = _transport_failure(error)
+            failed = transport_failure(error)
             raise _Refused(failed.failure, failed.detail) from error
         if response.status_code >= 300:
             failed = http_failure(response.status_code, without_key(response.content, response.request.headers))
@@ -315,43 +316,6 @@ async def _refuse_errors(response: httpx.Response) -> None:
             break
     shown = without_key(bytes(body), response.request.headers)
     raise http_failure(response.status_code, shown[:ERROR_BODY_BYTES])
-
-
-SHORTEST_SECRET_CHARACTERS = 8
-"""A shorter key is a placeholder such as ``none``, and parts of words would be blotted out for it."""
-
-
-def without_key(body: bytes, sent: Mapping[str, str]) -> bytes:
-    """An error reply in which the key that was sent is blotted out: some servers repeat it, and errors are stored."""
-    key = sent.get("authorization", "").removeprefix("Bearer ")
-    return body.replace(key.encode(), b"[key]") if len(key) >= SHORTEST_SECRET_CHARACTERS else body
-
-
-def http_failure(status: int, body: bytes) -> RequestFailed:
-    """What an error reply means. Knows the shapes of llama.cpp, vLLM, Ollama, mlx and LM Studio."""
-    import orjson
-
-    try:
-        decoded = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        decoded = body.decode("utf-8", "replace")
-    error = decoded.get("error", decoded) if isinstance(decoded, dict) else decoded
-    kind = str(error.get("type", "")) if isinstance(error, dict) else ""
-    message = str(error.get("message", error)) if isinstance(error, dict) else str(error)
-    exceeded = kind == "exceed_context_size_error" or (status == 400 and "context length" in message.lower())
-    failure = RequestFailure.CONTEXT_EXCEEDED if exceeded else RequestFailure.HTTP_STATUS
-    return RequestFailed(failure, f"HTTP {status}: {printable(message)}", status=status)
-
-
-def _transport_failure(error: httpx.HTTPError, arrivals_ns: tuple[int, ...] = ()) -> RequestFailed:
-    import httpx
-
-    detail = printable(f"{type(error).__name__}: {error}")
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError | httpx.UnsupportedProtocol):
-        return RequestFailed(RequestFailure.CONNECT, detail)
-    # httpx's own transport, used for proxies, calls a closed connection a broken protocol.
-    cut = isinstance(error, httpx.NetworkError) or str(error).startswith(("peer closed", "Server disconnected"))
-    return RequestFailed(RequestFailure.CUT if cut else RequestFailure.MALFORMED, detail, arrivals_ns=arrivals_ns)
 
 
 def _transport(url: httpx.URL) -> httpx.AsyncBaseTransport | None:

@@ -11,7 +11,7 @@ import math
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -20,13 +20,12 @@ from os.path import commonprefix
 from pathlib import Path
 
 from llmtester.domain.errors import EngineError, EngineFailure, RequestFailed, RequestFailure
-from llmtester.domain.logprobs import Position, pack
+from llmtester.domain.logprobs import pack
 from llmtester.domain.ports import Clock, EngineOptions, OnArrival, Session
 from llmtester.domain.records import (
     Available,
     Buffer,
     Capabilities,
-    Chunk,
     Completion,
     Finish,
     Instant,
@@ -35,8 +34,9 @@ from llmtester.domain.records import (
     SessionFacts,
 )
 from llmtester.domain.text import printable
-from llmtester.domain.work import Message, ModelRef, Request, Target, Timeouts, digest
+from llmtester.domain.work import Message, ModelRef, Request, Target, digest
 from llmtester.engines import fake_quality
+from llmtester.engines.fake_delivery import Answer, Delivery
 from llmtester.engines.fake_script import Script, parse
 from llmtester.engines.virtual_clock import VirtualClock
 
@@ -186,20 +186,6 @@ def _facts(script: Script, target: Target, load_ns: int) -> SessionFacts:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """One answer as scripted: ``offsets_s`` from the start of the request, one for each chunk."""
-
-    pieces: tuple[str, ...]
-    offsets_s: tuple[float, ...]
-    end_s: float
-    finish: Finish
-    completion_tok: int
-    cached_tok: int
-    server: ServerTimings | None
-    positions: tuple[Position, ...] = ()
-
-
 @dataclass(slots=True)
 class FakeSession:
     """A ready fake server. Streams beyond ``slots`` wait for a free slot, as on a real one."""
@@ -249,7 +235,7 @@ class FakeSession:
                 answer = self._answer(request, number, prompt_tok)
                 self._kept = _conversation(request, "".join(answer.pieces))
                 begun_ns = self.clock.now_ns()
-                delivery = _Delivery(self.clock, request.timeouts, sent_ns, begun_ns, on_arrival)
+                delivery = Delivery(self.clock, request.timeouts, sent_ns, begun_ns, on_arrival)
                 chunks = await delivery.run(answer, self._broken_at(number, len(answer.pieces)), self._die)
             finally:
                 self._active_count -= 1
@@ -287,7 +273,7 @@ class FakeSession:
         }.get(fail.kind)
         return (broken[0], chunks_count // 2) if broken and broken[1] else None
 
-    def _answer(self, request: Request, number: int, prompt_tok: int) -> _Answer:
+    def _answer(self, request: Request, number: int, prompt_tok: int) -> Answer:
         script = self.script
         chance = random.Random(digest([script.seed, script.name, script.quant, request.id, request.seed]))  # noqa: S311 - scripted times, not secrets
         speed = math.exp(chance.gauss(0, script.noise)) if script.noise else 1.0
@@ -321,7 +307,7 @@ class FakeSession:
             predicted_tok=completion_tok,
             predicted_ms=(token_s[-1] - first_s) * 1000,
         )
-        return _Answer(
+        return Answer(
             pieces=tuple("".join(words[start : start + script.tok_per_chunk]) for start in starts),
             offsets_s=tuple(token_s[index] for index in last),
             end_s=token_s[-1],
@@ -360,65 +346,3 @@ def _pieces(script: Script, chance: random.Random, count: int) -> list[str]:
         return [" " + chance.choice(_WORDS) for _ in range(count)]
     given = re.findall(r"\s*\S+", script.text) or [script.text]
     return [given[index] if index < len(given) else " ." for index in range(count)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Delivery:
-    """Hands out one answer at its scripted times, within the time-outs of its request."""
-
-    clock: Clock
-    timeouts: Timeouts
-    sent_ns: int
-    begun_ns: int
-    on_arrival: OnArrival
-
-    async def run(
-        self, answer: _Answer, broken: tuple[RequestFailure, int] | None, die: Callable[[], None]
-    ) -> list[Chunk]:
-        """The chunks, stamped. In virtual time stamps are exact and only the end is waited for."""
-        chunks: list[Chunk] = []
-        virtual = isinstance(self.clock, VirtualClock)
-        for index, (piece, offset_s) in enumerate(zip(answer.pieces, answer.offsets_s, strict=True)):
-            if broken and index == broken[1]:
-                await self._fail(broken[0], chunks, offset_s, die)
-            at_ns = self.begun_ns + round(offset_s * 1e9)
-            await self._within_limits(at_ns, chunks)
-            if not virtual:
-                await self._sleep_until(at_ns)
-                at_ns = self.clock.now_ns()
-            chunks.append(Chunk(at_ns, "content", piece))
-            self.on_arrival(at_ns)
-        await self._sleep_until(self.begun_ns + round(answer.end_s * 1e9))
-        return chunks
-
-    async def _within_limits(self, at_ns: int, chunks: list[Chunk]) -> None:
-        limits = [(self.sent_ns + round(self.timeouts.total_s * 1e9), RequestFailure.TOTAL_TIMEOUT)]
-        if chunks:
-            limits.append((chunks[-1].at_ns + round(self.timeouts.between_tokens_s * 1e9), RequestFailure.STALLED))
-        else:
-            first_ns = self.sent_ns + round(self.timeouts.first_token_s * 1e9)
-            limits.append((first_ns, RequestFailure.FIRST_TOKEN_TIMEOUT))
-        limit_ns, failure = min(limits)
-        if at_ns > limit_ns:
-            await self._sleep_until(limit_ns)
-            raise RequestFailed(failure, "the script was slower than the limit", arrivals_ns=_arrivals(chunks))
-
-    async def _fail(
-        self, failure: RequestFailure, chunks: list[Chunk], offset_s: float, die: Callable[[], None]
-    ) -> None:
-        if failure is RequestFailure.STALLED:
-            await self._within_limits(2**62, chunks)
-        await self._sleep_until(self.begun_ns + round(offset_s * 1e9))
-        if failure is RequestFailure.SERVER_GONE:
-            die()
-        raise RequestFailed(failure, "scripted failure", arrivals_ns=_arrivals(chunks))
-
-    async def _sleep_until(self, at_ns: int) -> None:
-        if isinstance(self.clock, VirtualClock):
-            await self.clock.sleep_until_ns(at_ns)
-        elif (wait_ns := at_ns - self.clock.now_ns()) > 0:
-            await self.clock.sleep(wait_ns / 1e9)
-
-
-def _arrivals(chunks: Sequence[Chunk]) -> tuple[int, ...]:
-    return tuple(chunk.at_ns for chunk in chunks)

@@ -12,7 +12,8 @@ from llmtester.domain.records import Address, Completion, ServerTimings, Session
 from llmtester.domain.work import Message, Request
 from llmtester.engines import llama_logprobs
 from llmtester.engines.chat_stream import Answer, read_chat
-from llmtester.engines.client import SHORTEST_SECRET_CHARACTERS, Retry, StreamingClient
+from llmtester.engines.client import Retry, StreamingClient
+from llmtester.engines.http_failures import SHORTEST_SECRET_CHARACTERS
 from llmtester.engines.llama_logprobs import Route
 from llmtester.engines.sse import EventSplitter, Splitter
 

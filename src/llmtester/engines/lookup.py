@@ -7,7 +7,7 @@ from typing import Any
 
 from llmtester.domain.errors import RequestFailed, RequestFailure
 from llmtester.domain.text import printable
-from llmtester.engines.client import http_failure, without_key
+from llmtester.engines.http_failures import http_failure, without_key
 
 CONNECT_LIMIT_S = 1.0
 LIMIT_S = 10.0

@@ -14,7 +14,7 @@ from llmtester.profiles.interactive import InteractiveOptions
 from llmtester.profiles.long_context import LEAST_ROOM_TOK, SIZES_TOK, LongContextOptions
 from llmtester.profiles.quality.profile import QualityOptions
 from llmtester.profiles.stress import StressOptions
-from llmtester.settings.section import LONGEST_CONTEXT_TOK, Limits, Number, Section, UserPath, WholeNumber
+from llmtester.settings.section import LONGEST_CONTEXT_TOK, Limits, Number, Section, UserPath, WholeNumber, bounded
 
 _INTERACTIVE = InteractiveOptions()
 _LONG_CONTEXT = LongContextOptions()
@@ -38,51 +38,32 @@ class ProfileSection(Section):
 class ShortLoad(Section):
     """A short question."""
 
-    prompt_tok: WholeNumber = Field(
-        default=_INTERACTIVE.short_prompt_tok,
-        ge=48,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of the prompt, template included.",
+    prompt_tok: WholeNumber = bounded(
+        _INTERACTIVE.short_prompt_tok, 48, LONGEST_CONTEXT_TOK, "Length of the prompt, template included."
     )
-    output_tok: WholeNumber = Field(
-        default=_INTERACTIVE.short_output_tok,
-        ge=8,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of the answer.",
-    )
+    output_tok: WholeNumber = bounded(_INTERACTIVE.short_output_tok, 8, LONGEST_CONTEXT_TOK, "Length of the answer.")
 
 
 class MediumLoad(Section):
     """A question with a page of text."""
 
-    prompt_tok: WholeNumber = Field(
-        default=_INTERACTIVE.medium_prompt_tok,
-        ge=48,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of the prompt, template included.",
+    prompt_tok: WholeNumber = bounded(
+        _INTERACTIVE.medium_prompt_tok, 48, LONGEST_CONTEXT_TOK, "Length of the prompt, template included."
     )
-    output_tok: WholeNumber = Field(
-        default=_INTERACTIVE.medium_output_tok,
-        ge=8,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of the answer.",
-    )
+    output_tok: WholeNumber = bounded(_INTERACTIVE.medium_output_tok, 8, LONGEST_CONTEXT_TOK, "Length of the answer.")
 
 
 class FollowUpLoad(Section):
     """A second question in the same conversation."""
 
-    prompt_tok: WholeNumber = Field(
-        default=_INTERACTIVE.follow_up_prompt_tok,
-        ge=160,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of the conversation up to the second answer, about.",
+    prompt_tok: WholeNumber = bounded(
+        _INTERACTIVE.follow_up_prompt_tok,
+        160,
+        LONGEST_CONTEXT_TOK,
+        "Length of the conversation up to the second answer, about.",
     )
-    output_tok: WholeNumber = Field(
-        default=_INTERACTIVE.follow_up_output_tok,
-        ge=8,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of the second answer.",
+    output_tok: WholeNumber = bounded(
+        _INTERACTIVE.follow_up_output_tok, 8, LONGEST_CONTEXT_TOK, "Length of the second answer."
     )
 
 
@@ -92,24 +73,9 @@ class InteractiveSettings(ProfileSection):
     short: ShortLoad = Field(default_factory=ShortLoad)
     medium: MediumLoad = Field(default_factory=MediumLoad)
     follow_up: FollowUpLoad = Field(default_factory=FollowUpLoad)
-    warmup_trials: WholeNumber = Field(
-        default=_INTERACTIVE.warmup_trials,
-        ge=0,
-        le=100,
-        description="Trials before the first one that counts.",
-    )
-    min_trials: WholeNumber = Field(
-        default=_INTERACTIVE.min_trials,
-        ge=1,
-        le=1000,
-        description="Fewest trials of each load.",
-    )
-    max_trials: WholeNumber = Field(
-        default=_INTERACTIVE.max_trials,
-        ge=1,
-        le=1000,
-        description="Most trials of each load.",
-    )
+    warmup_trials: WholeNumber = bounded(_INTERACTIVE.warmup_trials, 0, 100, "Trials before the first one that counts.")
+    min_trials: WholeNumber = bounded(_INTERACTIVE.min_trials, 1, 1000, "Fewest trials of each load.")
+    max_trials: WholeNumber = bounded(_INTERACTIVE.max_trials, 1, 1000, "Most trials of each load.")
     precision_ratio: Number = Field(
         default=_INTERACTIVE.precision_ratio,
         gt=0,
@@ -147,18 +113,10 @@ class LongContextSettings(ProfileSection):
         min_length=1,
         description="Sizes that are tried, prompt and answer together, up to what model and memory allow.",
     )
-    output_tok: WholeNumber = Field(
-        default=_LONG_CONTEXT.output_tok,
-        ge=LEAST_ROOM_TOK,
-        le=4096,
-        description="Length of the answer whose speed is measured.",
+    output_tok: WholeNumber = bounded(
+        _LONG_CONTEXT.output_tok, LEAST_ROOM_TOK, 4096, "Length of the answer whose speed is measured."
     )
-    trials: WholeNumber = Field(
-        default=_LONG_CONTEXT.trials,
-        ge=1,
-        le=100,
-        description="Texts of each size; each brings eight questions.",
-    )
+    trials: WholeNumber = bounded(_LONG_CONTEXT.trials, 1, 100, "Texts of each size; each brings eight questions.")
 
     @model_validator(mode="after")
     def _sizes_rise(self) -> LongContextSettings:
@@ -201,12 +159,7 @@ class CustomSettings(ProfileSection):
         description="Prompts written here: each has `prompt` and may have `exact`, `contains`, `regex`, `number` or "
         "`json_schema`.",
     )
-    max_tok: WholeNumber = Field(
-        default=_CUSTOM.max_tok,
-        ge=1,
-        le=32_768,
-        description="Longest answer of a prompt that names none.",
-    )
+    max_tok: WholeNumber = bounded(_CUSTOM.max_tok, 1, 32_768, "Longest answer of a prompt that names none.")
 
     def as_options(self) -> CustomOptions:
         """The same values as the profile's type."""
@@ -221,18 +174,10 @@ class QualitySettings(ProfileSection):
         default=_QUALITY.questions,
         description="A file of questions that replaces the standard set, or extends it. Null: the standard set.",
     )
-    text_tok: WholeNumber = Field(
-        default=_QUALITY.text_tok,
-        ge=8,
-        le=1024,
-        description="Tokens of each text along which a quantization is compared with its reference.",
+    text_tok: WholeNumber = bounded(
+        _QUALITY.text_tok, 8, 1024, "Tokens of each text along which a quantization is compared with its reference."
     )
-    open_tok: WholeNumber = Field(
-        default=_QUALITY.open_tok,
-        ge=64,
-        le=8192,
-        description="Longest free answer, in which loops are looked for.",
-    )
+    open_tok: WholeNumber = bounded(_QUALITY.open_tok, 64, 8192, "Longest free answer, in which loops are looked for.")
     kl_limits_nats: QualityLimits = Field(
         default=_QUALITY_BANDS.kl_nats,
         description="Largest mean divergence from the reference. Provisional, see docs/quality.md.",
@@ -293,23 +238,18 @@ class QualitySettings(ProfileSection):
 class BatchSettings(ProfileSection):
     """A pile of documents."""
 
-    documents_count: WholeNumber = Field(
-        default=_BATCH.documents_count,
-        ge=1,
-        le=10_000,
-        description="Documents for each number of them in flight; at least two trials of six or ten are worked on.",
+    documents_count: WholeNumber = bounded(
+        _BATCH.documents_count,
+        1,
+        10_000,
+        "Documents for each number of them in flight; at least two trials of six or ten are worked on.",
     )
     concurrencies: tuple[WholeNumber, ...] = Field(
         default=_BATCH.concurrencies,
         min_length=1,
         description="How many documents are in flight at the same time; one load for each number.",
     )
-    output_tok: WholeNumber = Field(
-        default=_BATCH.output_tok,
-        ge=32,
-        le=LONGEST_CONTEXT_TOK,
-        description="Longest answer.",
-    )
+    output_tok: WholeNumber = bounded(_BATCH.output_tok, 32, LONGEST_CONTEXT_TOK, "Longest answer.")
 
     @model_validator(mode="after")
     def _numbers_differ(self) -> BatchSettings:
@@ -326,30 +266,14 @@ class BatchSettings(ProfileSection):
 class StressSettings(ProfileSection):
     """Work without a pause, on one configuration that is chosen from the other results."""
 
-    duration_s: Number = Field(
-        default=_STRESS.duration_s,
-        ge=10,
-        le=604_800,
-        description="How long it works. Heat shows after ten minutes, a leak after half an hour.",
+    duration_s: Number = bounded(
+        _STRESS.duration_s, 10, 604_800, "How long it works. Heat shows after ten minutes, a leak after half an hour."
     )
-    concurrency: WholeNumber = Field(
-        default=_STRESS.concurrency,
-        ge=1,
-        le=256,
-        description="Requests in flight at the same time.",
+    concurrency: WholeNumber = bounded(_STRESS.concurrency, 1, 256, "Requests in flight at the same time.")
+    prompt_tok: WholeNumber = bounded(
+        _STRESS.prompt_tok, 48, LONGEST_CONTEXT_TOK, "Length of each prompt, template included."
     )
-    prompt_tok: WholeNumber = Field(
-        default=_STRESS.prompt_tok,
-        ge=48,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of each prompt, template included.",
-    )
-    output_tok: WholeNumber = Field(
-        default=_STRESS.output_tok,
-        ge=32,
-        le=LONGEST_CONTEXT_TOK,
-        description="Length of each answer.",
-    )
+    output_tok: WholeNumber = bounded(_STRESS.output_tok, 32, LONGEST_CONTEXT_TOK, "Length of each answer.")
 
     def as_options(self) -> StressOptions:
         """The same values as the profile's type."""

@@ -30,6 +30,7 @@ from llmtester.settings.section import (
     UserPath,
     VariableName,
     WholeNumber,
+    bounded,
 )
 
 _SERVER = ServerSettings()
@@ -109,29 +110,16 @@ class EngineSettings(Section):
 class ServerSection(Section):
     """How each server is started. Everything that distorts a measurement is pinned here."""
 
-    context_tok: WholeNumber = Field(
-        default=_SERVER.context_tok,
-        ge=64,
-        le=LONGEST_CONTEXT_TOK,
-        description="Context of each slot; prompt and answer must fit into it together.",
+    context_tok: WholeNumber = bounded(
+        _SERVER.context_tok,
+        64,
+        LONGEST_CONTEXT_TOK,
+        "Context of each slot; prompt and answer must fit into it together.",
     )
-    slots: WholeNumber = Field(
-        default=_SERVER.slots,
-        ge=1,
-        le=1024,
-        description="Requests that are served at the same time.",
-    )
-    threads: WholeNumber | None = Field(
-        default=_SERVER.threads,
-        ge=1,
-        le=4096,
-        description="Threads of the server. Null: the engine chooses.",
-    )
-    gpu_layers: WholeNumber | None = Field(
-        default=_SERVER.gpu_layers,
-        ge=0,
-        le=100_000,
-        description="Layers that go to the GPU. Null: the engine chooses.",
+    slots: WholeNumber = bounded(_SERVER.slots, 1, 1024, "Requests that are served at the same time.")
+    threads: WholeNumber | None = bounded(_SERVER.threads, 1, 4096, "Threads of the server. Null: the engine chooses.")
+    gpu_layers: WholeNumber | None = bounded(
+        _SERVER.gpu_layers, 0, 100_000, "Layers that go to the GPU. Null: the engine chooses."
     )
     device: str | None = Field(
         default=_SERVER.device,
@@ -154,17 +142,11 @@ class ServerSection(Section):
         default=_SERVER.cache_type_v,
         description="Number format of the values in the context cache. Below f16 needs flash attention.",
     )
-    batch_tok: WholeNumber = Field(
-        default=_SERVER.batch_tok,
-        ge=1,
-        le=1_048_576,
-        description="Most prompt tokens that are handed to the model at once.",
+    batch_tok: WholeNumber = bounded(
+        _SERVER.batch_tok, 1, 1_048_576, "Most prompt tokens that are handed to the model at once."
     )
-    micro_batch_tok: WholeNumber = Field(
-        default=_SERVER.micro_batch_tok,
-        ge=1,
-        le=1_048_576,
-        description="Most prompt tokens that are computed at once.",
+    micro_batch_tok: WholeNumber = bounded(
+        _SERVER.micro_batch_tok, 1, 1_048_576, "Most prompt tokens that are computed at once."
     )
     memory_map: bool = Field(
         default=_SERVER.memory_map,
@@ -185,12 +167,7 @@ class ServerSection(Section):
 class RunSettings(Section):
     """One run."""
 
-    seed: WholeNumber = Field(
-        default=1,
-        ge=0,
-        le=2**63 - 1,
-        description="Equal seeds ask every model the same prompts.",
-    )
+    seed: WholeNumber = bounded(1, 0, 2**63 - 1, "Equal seeds ask every model the same prompts.")
     output_dir: UserPath = Field(
         default=Path("llmtester-runs"),
         description="Folder in which each run gets a folder of its own.",

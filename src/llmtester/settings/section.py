@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -28,6 +28,11 @@ UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Url = Annotated[str, AfterValidator(_without_credentials)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Limits: TypeAlias = tuple[Number, Number, Number]
+
+
+def bounded(default: float | None, least: float, most: float, description: str) -> Any:
+    """A field for a number from ``least`` to ``most``; where the type allows it, also nothing."""
+    return Field(default=default, ge=least, le=most, description=description)
 
 
 class Section(BaseModel):
