@@ -222,10 +222,9 @@ def _cautions(case: Case) -> Iterator[str]:
             f"It takes {human_bytes(memory.value)} of the {human_bytes(limit)} of this machine: close other programs "
             "first."
         )
-    for cell in case.own_cells:
-        for finding in cell.findings:
-            if finding.severity != "note":
-                yield f"{finding.evidence} {finding.remedy}"
+    found = (finding for cell in case.own_cells for finding in cell.findings if finding.severity != "note")
+    once = {finding.code: finding for finding in reversed([*found])}  # the first of each kind: its loads say the same
+    yield from (f"{finding.evidence} {finding.remedy}" for finding in reversed(once.values()))
 
 
 def _under_work(case: Case) -> Iterator[str]:
