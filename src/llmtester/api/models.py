@@ -24,6 +24,7 @@ from llmtester.models.fit import Fit
 from llmtester.settings import Loaded, Settings, load_settings
 
 if TYPE_CHECKING:
+    from llmtester.models.naming import LocalModel as LocalModel  # noqa: PLC0414 (offered to cli, which may not import models)
     from llmtester.models.progress import OnProgress
 
 

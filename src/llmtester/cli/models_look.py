@@ -15,7 +15,7 @@ from llmtester.domain.records import Absent
 from llmtester.domain.text import human_bytes, printable
 
 if TYPE_CHECKING:
-    from llmtester.models.naming import LocalModel
+    from llmtester.api.models import LocalModel
 
 
 def list_models(config: Config = None, folder: ModelFolder = None, as_json: Json = False) -> None:
