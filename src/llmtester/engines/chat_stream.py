@@ -15,6 +15,7 @@ import orjson
 from llmtester.domain.errors import RequestFailed, RequestFailure
 from llmtester.domain.records import Chunk, ChunkKind, Finish, ServerTimings
 from llmtester.domain.text import printable
+from llmtester.engines.told import count, mapping, mappings, number
 
 _FINISHES: Mapping[str, Finish] = {
     "stop": "stop",
@@ -62,8 +63,8 @@ def read_chat(events: Iterable[tuple[int, bytes]], *, done: bool) -> Answer:
     events = list(events)
     arrivals_ns = tuple(at_ns for at_ns, _ in events)
     answer, chunks = Answer(complete=done), list[Chunk]()
-    for number, (at_ns, payload) in enumerate(events, start=1):
-        event = decode_json(payload, arrivals_ns, last=number == len(events) and not done)
+    for place, (at_ns, payload) in enumerate(events, start=1):
+        event = decode_json(payload, arrivals_ns, last=place == len(events) and not done)
         if "error" in event:
             raise error_event(event["error"], arrivals_ns)
         for kind, text in _outputs(event):
@@ -90,8 +91,8 @@ def _outputs(event: Mapping[str, Any]) -> list[tuple[ChunkKind, str]]:
     if "choices" not in event:
         return [("content", str(event["content"]))] if event.get("content") else []
     found: list[tuple[ChunkKind, str]] = []
-    for choice in event["choices"] or ():
-        delta = choice.get("delta") or choice
+    for choice in mappings(event["choices"]):
+        delta = mapping(choice.get("delta")) or choice
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
         if reasoning:
             found.append(("reasoning", str(reasoning)))
@@ -99,13 +100,13 @@ def _outputs(event: Mapping[str, Any]) -> list[tuple[ChunkKind, str]]:
         if text:
             found.append(("content", str(text)))
         calls = delta.get("tool_calls")
-        if calls and (words := "".join(map(_call_text, calls))):
+        if calls and (words := "".join(map(_call_text, mappings(calls)))):
             found.append(("tool", words))
     return found
 
 
 def _call_text(call: Mapping[str, Any]) -> str:
-    function = call.get("function") or {}
+    function = mapping(call.get("function"))
     return f"{function.get('name') or ''}{function.get('arguments') or ''}"
 
 
@@ -113,26 +114,25 @@ def _tells_facts(event: Mapping[str, Any]) -> bool:
     """Whether an event holds more than output. Most do not, and this is looked at for each token."""
     if "stop" in event or "usage" in event or "timings" in event or "stats" in event:
         return True
-    for choice in event.get("choices") or ():  # noqa: SIM110 - a generator costs more than the loop
+    for choice in mappings(event.get("choices")):  # noqa: SIM110 - a generator costs more than the loop
         if choice.get("finish_reason"):
             return True
     return False
 
 
 def _with_facts(answer: Answer, event: Mapping[str, Any]) -> Answer:
-    for choice in event.get("choices") or ():
+    for choice in mappings(event.get("choices")):
         if choice.get("finish_reason"):
-            answer = replace(answer, finish=_FINISHES.get(choice["finish_reason"], "other"))
+            answer = replace(answer, finish=_FINISHES.get(str(choice["finish_reason"]), "other"))
     if event.get("stop") is True:  # native /completion has no [DONE]
         answer = replace(answer, complete=True, finish=_FINISHES.get(str(event.get("stop_type")), "other"))
     usage = event.get("usage")
     if isinstance(usage, Mapping):
-        details = usage.get("prompt_tokens_details")
-        cached_tok = details.get("cached_tokens") if isinstance(details, Mapping) else None
+        cached_tok = count(mapping(usage.get("prompt_tokens_details")).get("cached_tokens"))
         answer = replace(
             answer,
-            prompt_tok=usage.get("prompt_tokens", answer.prompt_tok),
-            completion_tok=usage.get("completion_tokens", answer.completion_tok),
+            prompt_tok=count(usage.get("prompt_tokens", answer.prompt_tok)),
+            completion_tok=count(usage.get("completion_tokens", answer.completion_tok)),
             cached_tok=cached_tok if cached_tok is not None else answer.cached_tok,
         )
         if "timing_prompt_processing" in usage:
@@ -143,14 +143,19 @@ def _with_facts(answer: Answer, event: Mapping[str, Any]) -> Answer:
     return answer
 
 
-def _llama_timings(answer: Answer, timings: Mapping[str, Any]) -> Answer:
-    server = ServerTimings(
-        prompt_tok=timings.get("prompt_n"),
-        cached_tok=timings.get("cache_n"),
-        prompt_ms=timings.get("prompt_ms"),
-        predicted_tok=timings.get("predicted_n"),
-        predicted_ms=timings.get("predicted_ms"),
+def llama_timings(timings: Mapping[str, Any]) -> ServerTimings:
+    """llama.cpp's own figures of one request."""
+    return ServerTimings(
+        prompt_tok=count(timings.get("prompt_n")),
+        cached_tok=count(timings.get("cache_n")),
+        prompt_ms=number(timings.get("prompt_ms")),
+        predicted_tok=count(timings.get("predicted_n")),
+        predicted_ms=number(timings.get("predicted_ms")),
     )
+
+
+def _with_llama_timings(answer: Answer, timings: Mapping[str, Any]) -> Answer:
+    server = llama_timings(timings)
     prompt_tok = answer.prompt_tok
     if prompt_tok is None and server.prompt_tok is not None:
         prompt_tok = server.prompt_tok + (server.cached_tok or 0)
@@ -161,16 +166,16 @@ def _llama_timings(answer: Answer, timings: Mapping[str, Any]) -> Answer:
 def _localai_timings(usage: Mapping[str, Any]) -> ServerTimings:
     """LocalAI with the request header ``Extra-Usage``: milliseconds inside ``usage``."""
     return ServerTimings(
-        prompt_tok=usage.get("prompt_tokens"),
-        prompt_ms=usage.get("timing_prompt_processing"),
-        predicted_tok=usage.get("completion_tokens"),
-        predicted_ms=usage.get("timing_token_generation"),
+        prompt_tok=count(usage.get("prompt_tokens")),
+        prompt_ms=number(usage.get("timing_prompt_processing")),
+        predicted_tok=count(usage.get("completion_tokens")),
+        predicted_ms=number(usage.get("timing_token_generation")),
     )
 
 
 def _lmstudio_stats(answer: Answer, stats: Mapping[str, Any]) -> Answer:
     """LM Studio's ``/api/v0``: seconds; its time to first token includes queue and template."""
-    first_s, generation_s = stats.get("time_to_first_token"), stats.get("generation_time")
+    first_s, generation_s = number(stats.get("time_to_first_token")), number(stats.get("generation_time"))
     server = ServerTimings(
         prompt_tok=answer.prompt_tok,
         prompt_ms=first_s * 1000 if first_s is not None else None,
@@ -180,4 +185,4 @@ def _lmstudio_stats(answer: Answer, stats: Mapping[str, Any]) -> Answer:
     return replace(answer, server=server)
 
 
-_TIMING_READERS = {"timings": _llama_timings, "stats": _lmstudio_stats}
+_TIMING_READERS = {"timings": _with_llama_timings, "stats": _lmstudio_stats}

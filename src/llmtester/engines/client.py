@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtester.domain.errors import RequestFailed, RequestFailure
 from llmtester.domain.ports import OnArrival
+from llmtester.domain.proxies import refuse_unusable_proxies
 from llmtester.domain.records import Address
 from llmtester.domain.text import printable
 from llmtester.domain.work import Timeouts
@@ -159,9 +160,11 @@ class StreamingClient:
         import orjson
 
         content = orjson.dumps(body) if body is not None else None
+        request = self._client.build_request(method, path, content=content)
         try:
-            async with asyncio.timeout(limit_s):
-                response = await self._client.request(method, path, content=content)
+            async with asyncio.timeout(limit_s), _sent(self._client, request) as response:
+                _refuse_coding(response)  # httpx would unpack it, and a megabyte can unpack to a terabyte
+                await response.aread()
         except TimeoutError:
             raise _Refused(RequestFailure.TOTAL_TIMEOUT, f"{path} took more than {limit_s:g} s") from None
         except httpx.HTTPError as error:
@@ -170,7 +173,9 @@ class StreamingClient:
         if response.status_code >= 300:
             failed = http_failure(response.status_code, without_key(response.content, response.request.headers))
             told = response.headers.get("retry-after", "")
-            raise _Refused(failed.failure, failed.detail, response.status_code, float(told) if told.isdigit() else None)
+            raise _Refused(
+                failed.failure, failed.detail, response.status_code, float(told) if told.isdecimal() else None
+            )
         try:
             return orjson.loads(response.content)
         except orjson.JSONDecodeError:
@@ -264,9 +269,7 @@ class _Intake:
 
     async def drink(self, response: httpx.Response) -> None:
         """Read to the end. Raises ``RequestFailed`` and what httpx raises."""
-        coding = response.headers.get("content-encoding", "identity")
-        if coding != "identity":
-            raise RequestFailed(RequestFailure.MALFORMED, f"answered in {printable(coding)}, which nobody asked for")
+        _refuse_coding(response)
         deliver = response.extensions.get("deliver")
         if deliver is not None:
             await deliver(self.take)
@@ -306,6 +309,12 @@ class _Intake:
         raw.ended_ns = raw.ended_ns or time.perf_counter_ns()
 
 
+def _refuse_coding(response: httpx.Response) -> None:
+    coding = response.headers.get("content-encoding", "identity")
+    if coding != "identity":
+        raise RequestFailed(RequestFailure.MALFORMED, f"answered in {printable(coding)}, which nobody asked for")
+
+
 async def _refuse_errors(response: httpx.Response) -> None:
     if response.status_code < 300:
         return
@@ -328,6 +337,7 @@ def _transport(url: httpx.URL) -> httpx.AsyncBaseTransport | None:
         from urllib.request import getproxies, proxy_bypass
 
         if getproxies().keys() & {url.scheme, "all"} and not proxy_bypass(url.host):
+            refuse_unusable_proxies()
             return None
     # Certificates as the environment says (SSL_CERT_FILE); loading them takes 30 ms that plain HTTP need not pay.
     return WireTransport(httpx.create_ssl_context() if url.scheme == "https" else None)

@@ -17,9 +17,13 @@ from llmtester.domain.errors import RequestFailed, RequestFailure
 from llmtester.domain.logprobs import Position, pack
 from llmtester.domain.ports import OnArrival
 from llmtester.domain.records import Chunk, Completion, Finish, ServerTimings
+from llmtester.domain.text import printable
 from llmtester.domain.work import Message, Request
+from llmtester.engines.chat_stream import llama_timings
 from llmtester.engines.client import StreamingClient
+from llmtester.engines.told import mapping, mappings
 
+MOST_TOKENS = 1 << 31  # ids are signed 32-bit numbers in llama.cpp
 GRAMMAR_REFUSED = frozenset({400, 500, 501})
 
 
@@ -134,26 +138,22 @@ async def _ask(session: Templating, request: Request, body: Mapping[str, Any]) -
     reply = await session.client.call("POST", "/completion", body, limit_s=request.timeouts.total_s)
     if not isinstance(reply, Mapping) or not isinstance(reply.get("tokens"), list):
         raise RequestFailed(RequestFailure.MALFORMED, "/completion gave no list of tokens")
-    tokens = tuple(int(token) for token in reply["tokens"])
-    positions = _positions(reply.get("completion_probabilities") or (), tokens)
+    try:
+        tokens = tuple(map(_token_id, reply["tokens"]))
+        positions = _positions(mappings(reply.get("completion_probabilities")), tokens)
+    except (TypeError, ValueError) as error:
+        raise RequestFailed(RequestFailure.MALFORMED, f"/completion: {printable(str(error))}") from error
     if reply.get("stop_type") == "eos" and request.forced_tok is None and len(positions) == len(tokens):
         positions = positions[:-1] if positions and _ends_text(reply, positions) else positions
-    timings = reply.get("timings") or {}
+    timings = mapping(reply.get("timings"))
+    server = llama_timings(timings) if timings else None
     return _Answer(
         text=str(reply.get("content", "")),
         tokens=tokens,
         positions=positions,
         finish="stop" if reply.get("stop_type") in {"eos", "word"} else "length",
-        cached_tok=timings.get("cache_n"),
-        server=ServerTimings(
-            prompt_tok=timings.get("prompt_n"),
-            cached_tok=timings.get("cache_n"),
-            prompt_ms=timings.get("prompt_ms"),
-            predicted_tok=timings.get("predicted_n"),
-            predicted_ms=timings.get("predicted_ms"),
-        )
-        if timings
-        else None,
+        cached_tok=server.cached_tok if server else None,
+        server=server,
     )
 
 
@@ -171,9 +171,16 @@ def _positions(listed: Sequence[Mapping[str, Any]], tokens: Sequence[int]) -> tu
     for entry, token in zip(listed, tokens, strict=False):
         if entry.get("id") != token:
             break
-        top = entry.get("top_logprobs") or ()
-        found.append(Position(token, _float(entry), tuple((int(one["id"]), _float(one)) for one in top)))
+        top = mappings(entry.get("top_logprobs"))
+        found.append(Position(token, _float(entry), tuple((_token_id(one.get("id")), _float(one)) for one in top)))
     return tuple(found)
+
+
+def _token_id(told: object) -> int:
+    """Raises ``ValueError`` for what no vocabulary has."""
+    if not isinstance(told, int) or not 0 <= told < MOST_TOKENS:
+        raise ValueError(f"{told!r} is no token")
+    return told
 
 
 def _float(entry: Mapping[str, Any]) -> float:

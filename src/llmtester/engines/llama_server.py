@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from llmtester.domain.errors import EngineError, EngineFailure, RequestFailed
 from llmtester.domain.ports import EngineOptions, Session
@@ -23,6 +22,7 @@ from llmtester.engines.process import Launch, ServerManager, free_port
 from llmtester.engines.processor_check import runs_here
 from llmtester.engines.reaper import reap_stale_servers
 from llmtester.engines.server_log import read_log
+from llmtester.engines.told import count, mapping
 
 START_TRIES = 3
 CAPABILITIES = Capabilities(
@@ -141,7 +141,7 @@ async def _facts(
     """What is true of the running server, not what was asked for. Raises ``EngineError`` if it is not ours."""
     what = manager.launch.what
     try:
-        props: dict[str, Any] = await client.call("GET", "/props")
+        props = mapping(await client.call("GET", "/props"))
     except RequestFailed as error:
         raise EngineError(EngineFailure.UNREACHABLE, f"{what} does not answer", why=error.detail) from error
     served = str(props.get("model_path", ""))
@@ -153,14 +153,14 @@ async def _facts(
             fix="run again: another port is chosen",
         )
     logged = read_log(manager.log_text())
-    context_tok = props.get("default_generation_settings", {}).get("n_ctx", target.settings.context_tok)
+    context_tok = count(mapping(props.get("default_generation_settings")).get("n_ctx"))
     return SessionFacts(
         engine=start.engine,
         build=start.build,
         command=start.shown(manager.launch.port),
         load_ns=load_ns,
-        context_tok=int(context_tok),
-        slots=int(props.get("total_slots", target.settings.slots)),
+        context_tok=context_tok or target.settings.context_tok,
+        slots=count(props.get("total_slots")) or target.settings.slots,
         capabilities=CAPABILITIES,
         process_id=manager.process_id,
         buffers=logged.buffers,

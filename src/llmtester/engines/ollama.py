@@ -33,6 +33,7 @@ from llmtester.engines.lookup import look_up
 from llmtester.engines.prompt_length import PromptLength
 from llmtester.engines.served_models import matching
 from llmtester.engines.sse import LineSplitter
+from llmtester.engines.told import count, mapping, mappings, number
 
 DEFAULT_PORT = 11434
 START_HINT = "start it: ollama serve"
@@ -70,11 +71,11 @@ def read_ollama(events: Iterable[tuple[int, bytes]], *, done: bool) -> Answer:
     arrivals_ns = tuple(at_ns for at_ns, _ in events)
     chunks: list[Chunk] = []
     last: dict[str, Any] = {}
-    for number, (at_ns, payload) in enumerate(events, start=1):
-        last = decode_json(payload, arrivals_ns, last=number == len(events))
+    for place, (at_ns, payload) in enumerate(events, start=1):
+        last = decode_json(payload, arrivals_ns, last=place == len(events))
         if "error" in last:
             raise error_event(last["error"], arrivals_ns)
-        message = last.get("message") or {"content": last.get("response"), "thinking": last.get("thinking")}
+        message = mapping(last.get("message")) or {"content": last.get("response"), "thinking": last.get("thinking")}
         if message.get("thinking"):
             chunks.append(Chunk(at_ns, "reasoning", str(message["thinking"])))
         if message.get("content"):
@@ -83,7 +84,7 @@ def read_ollama(events: Iterable[tuple[int, bytes]], *, done: bool) -> Answer:
             chunks.append(Chunk(at_ns, "tool", str(message["tool_calls"])))
     if last.get("done") is not True:
         raise RequestFailed(RequestFailure.CUT, "the stream ended without done:true", arrivals_ns=arrivals_ns)
-    prompt_tok, completion_tok = int(last.get("prompt_eval_count", 0)), int(last.get("eval_count", 0))
+    prompt_tok, completion_tok = count(last.get("prompt_eval_count")), count(last.get("eval_count")) or 0
     return Answer(
         chunks=tuple(chunks),
         finish=_FINISHES.get(str(last.get("done_reason", "stop")), "other"),
@@ -99,8 +100,9 @@ def read_ollama(events: Iterable[tuple[int, bytes]], *, done: bool) -> Answer:
     )
 
 
-def _milliseconds(nanoseconds: Any) -> float | None:
-    return nanoseconds / 1e6 if nanoseconds else None
+def _milliseconds(nanoseconds: object) -> float | None:
+    told = nanoseconds if isinstance(nanoseconds, int | float) else 0
+    return number(told / 1e6) if told else None
 
 
 class OllamaEngine:
@@ -122,7 +124,7 @@ class OllamaEngine:
         """Its installed models that match a name or shell pattern; all without names. Raises ``EngineError``."""
         try:
             listed = self._get("/api/tags")
-            entries = [entry for entry in listed.get("models", ()) if isinstance(entry, dict) and entry.get("name")]
+            entries = [entry for entry in mappings(mapping(listed).get("models")) if entry.get("name")]
             found = matching([_model(entry) for entry in entries], wanted)
             return tuple(self._with_context(model) for model in found)
         except RequestFailed as failed:
@@ -193,15 +195,15 @@ class OllamaEngine:
     async def _facts(self, client: StreamingClient, target: Target, load_ns: int) -> SessionFacts:
         running = await client.call("GET", "/api/ps")
         version = _version(await client.call("GET", "/api/version"))
-        models: list[dict[str, Any]] = running.get("models") or []
-        loaded = next((each for each in models if each.get("name") == target.model.path), dict[str, Any]())
+        models = mappings(mapping(running).get("models"))
+        loaded = next((each for each in models if each.get("name") == target.model.path), mapping(None))
         process_id = listening_process(self._url())
         return SessionFacts(
             engine=self.name,
             build=version,
             command=("ollama", "run", target.model.path),
             load_ns=load_ns,
-            context_tok=int(loaded.get("context_length") or target.settings.context_tok),
+            context_tok=count(loaded.get("context_length")) or target.settings.context_tok,
             slots=target.settings.slots,
             capabilities=replace(_CAPABILITIES, memory=process_id is not None),
             process_id=process_id,
@@ -210,15 +212,13 @@ class OllamaEngine:
 
     def _with_context(self, model: ModelRef) -> ModelRef:
         shown = look_up(self._url(), "/api/show", self.options.api_key, method="POST", body={"model": model.path})
-        facts = shown.get("model_info") or {} if isinstance(shown, Mapping) else {}
+        facts = mapping(mapping(shown).get("model_info"))
         architecture = facts.get("general.architecture")
-        context_tok = facts.get(f"{architecture}.context_length")
-        count = facts.get("general.parameter_count")
         return replace(
             model,
             architecture=str(architecture) if architecture else model.architecture,
-            context_tok=context_tok if isinstance(context_tok, int) else None,
-            parameters_count=count if isinstance(count, int) else None,
+            context_tok=count(facts.get(f"{architecture}.context_length")),
+            parameters_count=count(facts.get("general.parameter_count")),
         )
 
     def _url(self) -> str:
@@ -264,7 +264,8 @@ class _Progress(LineSplitter):
         payloads = super().feed(data)
         for payload in payloads:
             line = decode_json(payload, (), last=False)
-            self._on_progress(str(line.get("status", "")), int(line.get("completed", 0)), int(line.get("total", 0)))
+            done, total = count(line.get("completed")), count(line.get("total"))
+            self._on_progress(str(line.get("status", "")), done or 0, total or 0)
         return payloads[-1:]  # only the outcome is kept
 
 
@@ -274,13 +275,13 @@ def _version(reply: object) -> str:
 
 
 def _model(entry: Mapping[str, Any]) -> ModelRef:
-    details = entry.get("details") or {}
+    details = mapping(entry.get("details"))
     name = str(entry["name"])
     return ModelRef(
         name=name,
         quantization=str(details.get("quantization_level") or ""),
         path=name,
-        size_bytes=int(entry.get("size", 0)),
+        size_bytes=count(entry.get("size")) or 0,
         fingerprint=str(entry.get("digest") or digest(["ollama", name]))[:16],
         architecture=str(details["family"]) if details.get("family") else None,
     )
@@ -288,6 +289,6 @@ def _model(entry: Mapping[str, Any]) -> ModelRef:
 
 def _buffers(loaded: Mapping[str, Any]) -> tuple[Buffer, ...]:
     """What ``/api/ps`` says: everything that the model holds, and the part of it on the GPU."""
-    size_bytes, on_gpu_bytes = int(loaded.get("size", 0)), int(loaded.get("size_vram", 0))
+    size_bytes, on_gpu_bytes = count(loaded.get("size")) or 0, count(loaded.get("size_vram")) or 0
     parts = (("GPU", on_gpu_bytes), ("CPU", size_bytes - on_gpu_bytes))
     return tuple(Buffer(device, "all", part_bytes) for device, part_bytes in parts if part_bytes > 0)

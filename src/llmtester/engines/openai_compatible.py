@@ -24,6 +24,7 @@ from llmtester.engines.listener import listening_process
 from llmtester.engines.lookup import look_up
 from llmtester.engines.prompt_length import PromptLength
 from llmtester.engines.served_models import matching, quantization_in
+from llmtester.engines.told import count, mapping, mappings
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,8 @@ class OpenAICompatibleEngine:
             reply = self._get(self.kind.models)
         except RequestFailed as failed:
             raise self._unreachable(failed) from failed
-        entries = reply.get("data") if isinstance(reply, Mapping) else None
-        models = [_model(self.name, entry) for entry in entries or () if _is_chat_model(entry)]
+        listed = mappings(mapping(reply).get("data"))
+        models = [_model(self.name, entry) for entry in listed if _is_chat_model(entry)]
         return matching(models, wanted)
 
     def open(self, target: Target, folder: Path) -> AbstractAsyncContextManager[Session]:
@@ -219,26 +220,24 @@ class MlxEngine(OpenAICompatibleEngine):
 _CONTEXT_KEYS = ("loaded_context_length", "max_model_len", "max_context_length", "n_ctx", "context_length")
 
 
-def _is_chat_model(entry: object) -> bool:
-    return isinstance(entry, Mapping) and bool(entry.get("id")) and entry.get("type") != "embeddings"
+def _is_chat_model(entry: Mapping[str, Any]) -> bool:
+    return bool(entry.get("id")) and entry.get("type") != "embeddings"
 
 
 def _model(engine: str, entry: Mapping[str, Any]) -> ModelRef:
     """A listed model. The size is 0 where the server does not tell it; the name is all that identifies it."""
     name = str(entry["id"])
-    meta = entry.get("meta")
-    facts = {**(meta if isinstance(meta, Mapping) else {}), **entry}
-    size_bytes = facts.get("size")
-    parameters_count = facts.get("n_params")
+    facts = {**mapping(entry.get("meta")), **entry}
+    size_bytes = count(facts.get("size"))
     return ModelRef(
         name=name,
         quantization=str(entry.get("quantization") or quantization_in(name)),
         path=name,
-        size_bytes=size_bytes if isinstance(size_bytes, int) else 0,
+        size_bytes=size_bytes or 0,
         fingerprint=digest([engine, name, size_bytes]),
         architecture=str(entry["arch"]) if entry.get("arch") else None,
-        parameters_count=parameters_count if isinstance(parameters_count, int) else None,
-        context_tok=next((facts[key] for key in _CONTEXT_KEYS if isinstance(facts.get(key), int)), None),
+        parameters_count=count(facts.get("n_params")),
+        context_tok=next((told for key in _CONTEXT_KEYS if (told := count(facts.get(key)))), None),
     )
 
 

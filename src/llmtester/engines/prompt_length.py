@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from llmtester.domain.errors import RequestFailed, RequestFailure
 from llmtester.domain.work import Message, Request, Timeouts
 from llmtester.engines.client import Retry, StreamingClient
 from llmtester.engines.http_session import Dialect, chat_messages
+from llmtester.engines.told import count, mapping
 
 CHARACTERS_PER_TOKEN = 4.0  # English prose with a vocabulary of 32k to 256k; used until the server has told better
 TEMPLATE_TOK = 8.0
@@ -53,10 +54,10 @@ class PromptLength:
             return max(1, round(self._base_tok + characters * self._tok_per_character))
         body = {"model": self._model, "messages": chat_messages(messages), "add_generation_prompt": True}
         reply = await self._client.call("POST", self._tokenize, body, retry=Retry())
-        count = reply.get("count") if isinstance(reply, Mapping) else None
-        if not isinstance(count, int):
+        told = count(mapping(reply).get("count"))
+        if told is None:
             raise RequestFailed(RequestFailure.MALFORMED, f"{self._tokenize} gave no count")
-        return count
+        return told
 
     async def _ask(self, text: str, limit_s: float) -> int | None:
         limits = replace(Timeouts(), first_token_s=limit_s, total_s=limit_s, between_tokens_s=limit_s)

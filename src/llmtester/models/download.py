@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from llmtester.domain.errors import EnvironmentNotReady, LlmtesterError, NetworkError
+from llmtester.domain.proxies import refuse_unusable_proxies
 from llmtester.domain.text import human_bytes, printable
 from llmtester.models.hub_options import HubOptions
 from llmtester.models.partial import Partial, drop
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_REDIRECTS = 6
+MOST_DIGITS = 18
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 OnBytes: TypeAlias = Callable[[int, int | None, str], None]
 """Called with bytes on disk, bytes in all if known, and a note for people (empty while bytes flow)."""
@@ -69,11 +71,15 @@ class _Again(Exception):
 
 
 class Downloader:
-    """Fetches files one after the other over one connection pool. Use one for each thread."""
+    """Fetches files one after the other over one connection pool. Use one for each thread.
+
+    Raises ``ConfigurationError`` if the environment names a proxy that cannot be used.
+    """
 
     def __init__(self, options: HubOptions, stop: Stop) -> None:
         import httpx
 
+        refuse_unusable_proxies()
         self._options = options
         self._stop = stop
         self._client = httpx.Client(
@@ -190,9 +196,8 @@ class _Transfer:
                 target = urljoin(url, response.headers["location"])
                 if urlsplit(target).scheme != urlsplit(url).scheme != "http":
                     raise NetworkError(f"{printable(self._job.label)}: redirected to an unprotected address")
-                linked = response.headers.get("x-linked-size", "")
-                if self.size_bytes is None and linked.isdigit():
-                    self.size_bytes = int(linked)
+                if self.size_bytes is None:
+                    self.size_bytes = _whole(response.headers.get("x-linked-size", ""))
                 url = target
         raise NetworkError(f"{printable(self._job.label)}: redirected more than {MAX_REDIRECTS} times")
 
@@ -242,8 +247,8 @@ class _Transfer:
 
     def _unsatisfiable(self, response: httpx.Response) -> None:
         """416: there is nothing where we wanted to go on. Either the file is whole, or it is another file."""
-        total = response.headers.get("content-range", "").rpartition("/")[2]
-        if total.isdigit() and int(total) == self._partial.have and self.size_bytes in (None, self._partial.have):
+        total = _whole(response.headers.get("content-range", "").rpartition("/")[2])
+        if total == self._partial.have and self.size_bytes in (None, self._partial.have):
             self.size_bytes = self._partial.have
             return
         label = printable(self._job.label)
@@ -291,13 +296,15 @@ class _Transfer:
 def _range_of(response: httpx.Response) -> tuple[int, int | None]:
     """First byte of the body within the file, and the length of the file if the server says it."""
     if response.status_code == 200:
-        length = response.headers.get("content-length", "")
-        return 0, int(length) if length.isdigit() else None
+        return 0, _whole(response.headers.get("content-length", ""))
     span, _, total = response.headers.get("content-range", "").removeprefix("bytes ").partition("/")
-    first = span.partition("-")[0]
-    if not first.isdigit():
-        return -1, None
-    return int(first), int(total) if total.isdigit() else None
+    first = _whole(span.partition("-")[0])
+    return (-1, None) if first is None else (first, _whole(total))
+
+
+def _whole(text: str) -> int | None:
+    """A number of bytes that a server wrote; ``None`` for what is none, or more than any disk holds."""
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
 
 
 def disk_failure(error: OSError, label: str) -> EnvironmentNotReady:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from llmtester.domain.errors import ConfigurationError, LlmtesterError, NetworkError, NothingToDo
+from llmtester.domain.proxies import refuse_unusable_proxies
 from llmtester.domain.text import printable
 from llmtester.models.hub_options import HubOptions
 from llmtester.models.quantization import equal, from_name, split_part, split_stem, without_quantization
@@ -179,6 +180,7 @@ def _info(wanted: FromHub, endpoint: str, token: str | None, options: HubOptions
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
+    refuse_unusable_proxies()
     # Base of every error of httpx or httpx2, whichever the client was built on.
     transport_error: type[Exception] = HfHubHTTPError.__mro__[1]
     client = HfApi(endpoint=endpoint, token=token or False)
@@ -195,13 +197,19 @@ def _info(wanted: FromHub, endpoint: str, token: str | None, options: HubOptions
                 raise failure from None  # the cause holds the request with its token
         except transport_error as error:
             if not pause.wait(None):
-                raise unreachable(endpoint, type(error).__name__) from None
+                raise unreachable(endpoint, str(error) or type(error).__name__) from None
         except OfflineModeIsEnabled:
             raise NetworkError(
                 "the hub client is switched off", why="HF_HUB_OFFLINE is set", fix="unset HF_HUB_OFFLINE"
             ) from None
         except HFValidationError as error:
             raise ConfigurationError(printable(str(error)), fix="write it as owner/repository") from None
+        except (ValueError, TypeError, KeyError, AttributeError):  # what the client does with answers of another shape
+            raise NetworkError(
+                f"{printable(endpoint)} answered with something else than the description of a repository",
+                why="a sign-in page of this network, or an address in HF_ENDPOINT that is no hub",
+                fix="open any web page to sign in to the network, or check HF_ENDPOINT",
+            ) from None
 
 
 def unreachable(endpoint: str, why: str) -> NetworkError:

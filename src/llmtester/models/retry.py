@@ -74,7 +74,7 @@ class Pause:
     def next_s(self, retry_after: str | None) -> float:
         """The server's own wish within the cap, else exponential with jitter."""
         cap = self._options.backoff_cap_s
-        if retry_after and retry_after.isdigit():
+        if retry_after and retry_after.isdecimal():
             return min(float(retry_after), cap)
         ceiling = min(self._options.backoff_s * 2.0 ** max(self.failed - 1, 0), cap)
         return ceiling * self._random.uniform(0.5, 1.0)
