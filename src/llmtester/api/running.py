@@ -76,11 +76,15 @@ def run(loaded: Loaded, *, work: Plan | None = None, observer: Observer | None =
         records = loaded.as_records()
         machine = measured_machine(engine)
         first = RunStarted(clock.now_ns(), clock.instant(), folder.run_id, work, machine, records, __version__)
-        with runs.exclusive(folder.lock, f"The run {folder.run_id}"), Journal.create(folder.journal, first) as book:
-            observer.started(folder)
-            observer.event(first)
-            bench = _Bench(engine, settings, observer, EventLog([first]))
-            ended = _measure(RunState([first]), book, folder, bench)
+        try:
+            with runs.exclusive(folder.lock, f"The run {folder.run_id}"), Journal.create(folder.journal, first) as book:
+                observer.started(folder)
+                observer.event(first)
+                bench = _Bench(engine, settings, observer, EventLog([first]))
+                ended = _measure(RunState([first]), book, folder, bench)
+        except EnvironmentNotReady:
+            folder.discard()
+            raise
     return _result(folder, ended, settings)
 
 

@@ -162,10 +162,14 @@ class Journal:
         journal = cls(path, descriptor, sequence=0, size_bytes=0)
         try:
             journal.emit(first)
-        except LlmtesterError:
+        except LlmtesterError as error:
             journal.close()
             unnamed.unlink()
-            raise
+            raise EnvironmentNotReady(
+                f"Cannot write the journal {path}",
+                why=error.why,
+                fix="free some space, or choose another folder: llmtester run --output-dir DIR",
+            ) from error
         unnamed.rename(path)
         _sync_folder(path.parent)
         return journal
@@ -175,14 +179,21 @@ class Journal:
         """The journal, cut back to its last whole record and open for more, and what it holds.
 
         A torn last line is dropped. Damage further up is cut off as well, after the whole file was copied to
-        ``journal.damaged-N.jsonl`` beside it.
+        ``journal.damaged-N.jsonl`` beside it. Raises ``StoreError``.
         """
         recorded = read(path)
-        if recorded.damage and not recorded.damage.torn:
-            taken = len(list(path.parent.glob("journal.damaged-*.jsonl")))
-            shutil.copy2(path, path.with_name(f"journal.damaged-{taken + 1}.jsonl"))
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-        os.ftruncate(descriptor, recorded.good_bytes)
+        try:
+            if recorded.damage and not recorded.damage.torn:
+                taken = len(list(path.parent.glob("journal.damaged-*.jsonl")))
+                shutil.copy2(path, path.with_name(f"journal.damaged-{taken + 1}.jsonl"))
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+            os.ftruncate(descriptor, recorded.good_bytes)
+        except OSError as error:
+            raise StoreError(
+                f"Cannot write to the journal {path}",
+                why=error.strerror or str(error),
+                fix="make its folder writable, or copy it to another one and resume there",
+            ) from error
         return cls(path, descriptor, len(recorded.events), recorded.good_bytes), recorded
 
     def emit(self, event: Event) -> None:

@@ -8,13 +8,13 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from llmtester.domain.errors import EnvironmentNotReady, Locked, NothingToDo
+from llmtester.domain.errors import EnvironmentNotReady, Locked, NothingToDo, StoreError
 from llmtester.domain.work import Target
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
@@ -22,7 +22,7 @@ _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """One run on disk. Nothing here creates or deletes anything but ``server_folder``."""
+    """One run on disk. Nothing here creates or deletes anything but ``server_folder`` and ``discard``."""
 
     path: Path
 
@@ -43,10 +43,24 @@ class RunFolder:
         return self.path / "llmtester.log"
 
     def server_folder(self, target: Target) -> Path:
-        """Where the logs of one target go; made if needed."""
+        """Where the logs of one target go; made if needed. Raises ``StoreError``."""
         folder = self.path / "servers" / target.folder_name
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"Cannot make the folder {folder}",
+                why=error.strerror or str(error),
+                fix="free some space or make the run folder writable, then: llmtester run --resume",
+            ) from error
         return folder
+
+    def discard(self) -> None:
+        """Take back a folder in which no journal came to be."""
+        if not self.journal.exists():
+            self.lock.unlink(missing_ok=True)
+            with suppress(OSError):  # somebody else put something into it
+                self.path.rmdir()
 
     def is_active(self) -> bool:
         """Whether a process is writing this run now. The lock dies with its owner, so a killed run is not active."""
