@@ -17,13 +17,33 @@ ROWS: dict[str, str] = {
     "tests/models/test_download.py": r"cut|stall|gone|ignores|changed|length|wrong|damage|long|refus|busy|full_disk|"
     r"space|expired|kill|stopping|416",
     "tests/models/test_pull.py": r"hangs|busy|small|interrupted|damaged|broken|changed|two_processes|no_model",
-    "tests/models/test_gguf.py": r"refused|unusable|usable|truncated|overlapping|flipped|nested",
+    "tests/models/test_gguf.py": r"refused|no_usable|truncated|overlapping|flipped|nested",
     "tests/models/test_scan.py": r"damaged|cannot_be_written|another_model",
     "tests/store/test_journal.py": r"cut|flipped|damage|newer|not_a_journal|full_disk|leaves_nothing|owner",
+    "tests/store/test_damage.py": r"damaged",
     "tests/engines/test_process.py": r"stubborn|killed|kills|slow|reused|stale|executed|explained",
+    "tests/engines/test_wire.py": r"compressed|closes|large_replies|cut_behind|has_a_limit",
+    "tests/engines/test_http1.py": r"any_cut|refused|garbage",
+    "tests/engines/test_sse.py": r"endless",
+    "tests/engines/test_chat_stream.py": r"no_whole|without_done",
+    "tests/engines/test_remote_engines.py": r"not_there|wrong_key|mid_stream",
+    "tests/engines/test_processor_check.py": r"illegal",
+    "tests/engines/test_fake.py": r"failures|fail_to_start|time_outs|keeps_what",
+    "tests/engines/test_real_engines.py": r"time_out|dies|cannot_be_loaded|too_long|not_ours|somebody_took|not_there|"
+    r"killed|abandoned|does_not_know",
+    "tests/host/test_telemetry.py": r"gone",
+    "tests/host/test_loop_health.py": r"blocked",
+    "tests/models/test_starter.py": r"another_content|without_it",
+    "tests/models/test_memory.py": r"damaged|misread",
+    "tests/models/test_facts.py": r"wrong_type",
+    "tests/runner/test_faults.py": r"suspended|removed|disk",
+    "tests/runner/test_matrix.py": r"does_not_load|dies|hanging|failed_request|cancelling|store_that_fails|killed",
+    "tests/runner/test_stress.py": r"danger|lost|does_not_load",
+    "tests/settings/test_refusals.py": r"any_file|no_settings",
+    "tests/views/test_dashboard.py": r"died",
     "tests/cli/test_misuse.py": r"interrupted",
     "tests/cli/test_resume.py": r"refused|goes_on",
-    "tests/cli/test_run.py": r"interrupt|term|at_once|failed_cells",
+    "tests/cli/test_run.py": r"interrupt|term|at_once|failed_cells|port_in_use",
 }
 """File to a pattern of test names: what is a fault there, and not a plain feature."""
 
@@ -40,18 +60,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         pattern = ROWS.get(file)
         if pattern and re.search(pattern, name.partition("[")[0]):
             item.add_marker(pytest.mark.faults)
+        # Marks are told apart from folders of the same name, which are keywords of a test as well.
+        item.user_properties += [(mark, 1) for mark in ("faults", "misuse") if item.get_closest_marker(mark)]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """``faults: N tried, N survived, N lost``, and the same for wrong uses."""
     ended = [*terminalreporter.stats.get("passed", ()), *terminalreporter.stats.get("failed", ())]
-    tests = [report for report in ended if report.when == "call" and "faults" in report.keywords]
+    tests = [report for report in ended if report.when == "call" and _count(report.user_properties, "faults", 0)]
     if tests:
         tried = sum(_count(report.user_properties, "faults", 1) for report in tests)
         survived = sum(_count(report.user_properties, "faults", 1) for report in tests if report.outcome == "passed")
         lost = sum(_count(report.user_properties, "lost", 0) for report in tests)
         terminalreporter.write_line(f"faults: {tried} tried, {survived} survived, {lost} acknowledged results lost")
-    misuses = [report for report in ended if report.when == "call" and "misuse" in report.keywords]
+    misuses = [report for report in ended if report.when == "call" and _count(report.user_properties, "misuse", 0)]
     if misuses:
         answered = sum(report.outcome == "passed" for report in misuses)
         terminalreporter.write_line(f"misuse: {len(misuses)} tried, {answered} answered with one message and its fix")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,6 +18,7 @@ from filelock import FileLock, Timeout
 from llmtester.domain.errors import EnvironmentNotReady, Locked, NothingToDo, StoreError
 from llmtester.domain.work import Target
 
+_STAMP = "%Y%m%d-%H%M%S"
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
 
@@ -71,9 +73,24 @@ class RunFolder:
             return True
 
 
+def _stamp(output_folder: Path, now_s: float | None = None) -> str:
+    """Now, or a second after the newest run, so that ids are in the order of the runs even if the clock was set back.
+
+    What a report calls the start of a run is in its journal, not in its id.
+    """
+    now = time.strftime(_STAMP, time.localtime(now_s))
+    newest = max((run.run_id[: len(now)] for run in all_runs(output_folder)), default="")
+    if now > newest:
+        return now
+    try:
+        return f"{datetime.strptime(newest, _STAMP) + timedelta(seconds=1):{_STAMP}}"
+    except (ValueError, OverflowError):  # somebody made up that name
+        return now
+
+
 def create(output_folder: Path) -> RunFolder:
     """A new, empty folder that only its owner can read. Raises ``EnvironmentNotReady`` before anything is measured."""
-    run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    run_id = f"{_stamp(output_folder)}-{secrets.token_hex(2)}"
     path = output_folder / run_id
     try:
         output_folder.mkdir(parents=True, exist_ok=True)
