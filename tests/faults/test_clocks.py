@@ -69,8 +69,7 @@ def test_a_folder_with_an_impossible_date_is_no_obstacle(tmp_path: Path) -> None
 
 def test_a_suspension_is_seen() -> None:
     """In a time namespace whose boot lies 1000 s further back, as after a suspension of that length."""
-    code = "from llmtester.domain.events import Event
-from llmtester.host.conditions import read_conditions; print(read_conditions().asleep_ns)"
+    code = "from llmtester.host.conditions import read_conditions; print(read_conditions().asleep_ns)"
     if shutil.which("unshare") is None:
         pytest.skip("clocks of a test's own need Linux and util-linux")
     shifted = ["unshare", "--user", "--map-root-user", "--time", "--fork", "--boottime", "1000"]
