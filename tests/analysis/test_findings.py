@@ -55,7 +55,7 @@ BY_MACHINE: dict[str, dict[str, Any]] = {
     "battery": {"power_source": "battery"},
     "container_limits": {"cpu_limit_cores": 2.0, "memory_limit_bytes": 4 * 10**9},
 }
-ELSEWHERE = {"no_template", "estimated_tokens", "cold_first_trial", "starved_load"}
+ELSEWHERE = {"no_template", "estimated_tokens", "cold_first_trial", "starved_load", "lost_server"}
 
 
 def cell_of(

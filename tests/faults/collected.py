@@ -36,7 +36,7 @@ ROWS: dict[str, str] = {
     "tests/models/test_starter.py": r"another_content|without_it",
     "tests/models/test_memory.py": r"damaged|misread",
     "tests/models/test_facts.py": r"wrong_type",
-    "tests/runner/test_faults.py": r"suspended|removed|disk",
+    "tests/runner/test_faults.py": r"suspended|removed|disk|outlives",
     "tests/runner/test_matrix.py": r"does_not_load|dies|hanging|failed_request|cancelling|store_that_fails|killed",
     "tests/runner/test_stress.py": r"danger|lost|does_not_load",
     "tests/settings/test_refusals.py": r"any_file|no_settings",

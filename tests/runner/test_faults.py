@@ -15,12 +15,13 @@ import pytest
 
 from llmtester.analysis.state import RunState
 from llmtester.analysis.summarise import summarise
+from llmtester.analysis.summary import Rating
 from llmtester.domain.errors import EngineError, EngineFailure
 from llmtester.domain.events import RunResumed, TargetFailed, TrialDiscarded, TrialEnded
 from llmtester.domain.ports import Conditions, Session
 from llmtester.domain.work import Target
 from llmtester.store import journal, runs
-from tests.worlds import LENS, World, fake_plan
+from tests.worlds import LENS, SHORT, World, fake_plan
 
 
 class Restless(World):
@@ -83,6 +84,22 @@ def test_a_model_file_that_is_removed_fails_its_target_only() -> None:
     assert [(failure.failure, failure.fix) for failure in failures] == [(EngineFailure.CORRUPT_FILE, "fetch it again")]
     assert (gone.status, gone.trials_count) == ("failed", 2)
     assert here.status == "done"
+
+
+def test_what_was_measured_well_outlives_its_server() -> None:
+    """With as many trials as its load asks for, a cell stands when its server does not start again, with a doubt."""
+    world = Removed("gone")
+    plan = replace(
+        fake_plan("gone?noise=0.2&realtime=0", "here?noise=0.2&realtime=0", seed=4), visit_trials=SHORT.min_trials
+    )
+    state, ended = world.run(plan)
+    gone, here = summarise(state, LENS).cells
+    assert ended.outcome == "finished"
+    assert (gone.status, gone.trials_count) == ("done", SHORT.min_trials)
+    assert gone.reason == "5 trials, then its server did not start again: the model file is gone"
+    assert "lost_server" in {finding.code for finding in gone.findings}
+    assert gone.rating not in {Rating.FAILED, Rating.NOT_RATED}
+    assert "lost_server" not in {finding.code for finding in here.findings}
 
 
 def test_the_budget_ends_a_run_with_evidence() -> None:

@@ -118,3 +118,10 @@ def container_limits(evidence: Evidence) -> str | None:
     if machine.memory_limit_bytes < 0.99 * machine.memory_bytes:
         parts.append(f"{human_bytes(machine.memory_limit_bytes)} of {human_bytes(machine.memory_bytes)} memory")
     return f"a limit allows only {' and '.join(parts)}" if parts else None
+
+
+def lost_server(evidence: Evidence) -> str | None:
+    failure = evidence.target.load_failure
+    if failure is None or not evidence.cell.trials:
+        return None
+    return f"its server did not start again after {counted(len(evidence.cell.trials), 'trial')}: {failure.message}"

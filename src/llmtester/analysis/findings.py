@@ -114,6 +114,12 @@ CHECKS: tuple[Check, ...] = (
         "restart the server between long jobs, and tell the makers of the engine",
         MEMORY,
     ),
+    Check(
+        "lost_server",
+        "warning",
+        machine.lost_server,
+        "mend what the message says, then measure it anew; until then this model may not start for you either",
+    ),
     Check("battery", "warning", machine.battery, "plug the machine in and run again", TIMES),
     Check(
         "container_limits",

@@ -19,6 +19,7 @@ from llmtester.analysis.quality import assess
 from llmtester.analysis.racing import Entrant, Rules
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate, RaceVerdict
+from llmtester.domain.events import TargetFailed
 from llmtester.domain.records import Absent
 from llmtester.domain.text import counted, human_duration
 from llmtester.domain.work import Cell
@@ -248,9 +249,9 @@ def status_alone(state: RunState, cell: CellState, headline: Sequence[str]) -> C
     too_slow = unbearable(cell)
     if too_slow:
         return CellStatus("done", f"ended after {counted(done, 'trial')}: {too_slow}")
-    failure = state.targets[cell.cell.target.key].load_failure
-    if failure:
-        return CellStatus("failed", failure.message)
+    lost = _lost(cell, state.targets[cell.cell.target.key].load_failure)
+    if lost:
+        return lost
     if len(cell.crashes) > CRASHES_ALLOWED:
         return CellStatus("failed", f"the server died {len(cell.crashes)} times: {cell.crashes[-1].message}")
     asked = [sample for trial in cell.trials for sample in trial.samples]
@@ -258,6 +259,19 @@ def status_alone(state: RunState, cell: CellState, headline: Sequence[str]) -> C
         first = asked[0]
         return CellStatus("failed", f"no request succeeded: {first.failure_detail}")
     return CellStatus("partial", _so_far(cell)) if done else CellStatus("pending", "not measured yet")
+
+
+def _lost(cell: CellState, failure: TargetFailed | None) -> CellStatus | None:
+    """Where a cell stands whose server does not start, or not any more.
+
+    As many trials as its load asks for stand (the finding ``lost_server`` says the rest): the machine could do it then.
+    """
+    if failure is None:
+        return None
+    done = len(cell.trials)
+    if done >= cell.cell.load.min_trials and any(sample.ok for trial in cell.trials for sample in trial.samples):
+        return CellStatus("done", f"{counted(done, 'trial')}, then its server did not start again: {failure.message}")
+    return CellStatus("failed", failure.message)
 
 
 def _continuous(cell: CellState) -> CellStatus | None:
