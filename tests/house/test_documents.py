@@ -21,13 +21,15 @@ from llmtester.cli.app import app
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("README.md"))]
 MARKS = {"runs", "illustrative", "main command", "test command"}
-"""``runs``: executed here. The main and the test command are executed by CI and ``benchmarks.first_light``."""
+"""``runs``: executed here. ``illustrative`` is followed by why not, and who does.
+The main and the test command are executed by CI and ``benchmarks.first_light``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     page: str
     mark: str
+    why: str
     script: str
 
 
@@ -35,8 +37,8 @@ def blocks() -> Iterator[Block]:
     """Every block of shell commands in the documents."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for found in re.finditer(r"(?:<!-- ([a-z ]+) -->\n)?```sh\n(.*?)```", text, re.DOTALL):
-            yield Block(page.relative_to(ROOT).as_posix(), found[1] or "", found[2])
+        for found in re.finditer(r"(?:<!-- ([a-z ]+)(?:: ([^>]+))? -->\n)?```sh\n(.*?)```", text, re.DOTALL):
+            yield Block(page.relative_to(ROOT).as_posix(), found[1] or "", found[2] or "", found[3])
 
 
 BLOCKS = list(blocks())
@@ -45,6 +47,7 @@ BLOCKS = list(blocks())
 def test_every_block_says_whether_it_runs() -> None:
     """Nobody can add commands that nothing looks at."""
     assert [f"{block.page}: {block.script}" for block in BLOCKS if block.mark not in MARKS] == []
+    assert [block.script for block in BLOCKS if block.mark == "illustrative" and not block.why] == []
     assert sum(block.mark == "runs" for block in BLOCKS) >= 4
 
 

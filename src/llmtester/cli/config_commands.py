@@ -56,7 +56,7 @@ def init(
 
     \b
     llmtester config init
-    llmtester config init ~/tests/gpu.yaml
+    llmtester config init ~/gpu.yaml
     """
     from llmtester.settings.reference import example
 

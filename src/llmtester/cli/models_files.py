@@ -68,8 +68,8 @@ def remove(
     """Delete a model. Files that llmtester did not fetch are left alone unless --force is given.
 
     \b
-    llmtester models rm qwen2.5-7b:Q8_0         asks first
-    llmtester models rm qwen2.5-7b:Q8_0 --yes   for scripts
+    llmtester models rm Qwen2.5-7B-Instruct:Q8_0         asks first
+    llmtester models rm Qwen2.5-7B-Instruct:Q8_0 --yes   for scripts
     """
     _, manager = opened_models(config, folder)
     paths = manager.paths_of(name)
