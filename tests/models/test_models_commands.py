@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from llmtester.cli.models_tables import Column, show_table
 from llmtester.cli.pull_display import plain_line
 from llmtester.models.progress import Progress
 from tests.models.fake_hub import FakeHub
@@ -193,3 +195,17 @@ def test_progress_lines() -> None:
     """A plain line has bytes, rate, time left and note."""
     line = plain_line(Progress("download", "m.gguf", 31_000_000, 98_400_000, 12_100_000.0, 5.6, "again"))
     assert line == "fetches m.gguf: 31.0 MB of 98.4 MB, 12.1 MB/s, 6 s left, again"
+
+
+def test_names_are_whole_on_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 80 columns nothing that is there to be typed is broken over two lines, and no line is longer."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    names = [f"llama-3.1-{number}b:Q4_K_M" for number in range(3)]
+    rows = [(name, "9.0 GB", "apache-2.0; tiny; to try llmtester, not to work with") for name in names]
+    show_table("What there is", [Column("pull this"), Column("size", right=True), Column("licence")], rows)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert all(name in shown for name in names)
+    assert max(map(len, shown.splitlines())) <= 80

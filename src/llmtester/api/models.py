@@ -92,7 +92,9 @@ def serve(loaded: Loaded, ready: Callable[[Serving], None], wish: ServeWish | No
                 address = session.address
                 if address is None:
                     raise ConfigurationError(
-                        f"The engine {target.engine} cannot serve other programs", fix="use --engine embedded"
+                        f"The engine {target.engine} cannot serve other programs",
+                        why="it only plays a server" if target.engine == "fake" else "",
+                        fix="name a real model: llmtester serve NAME --engine embedded (llmtester models list)",
                     )
                 url = f"{address.url}/v1"
                 command = shlex.join(session.facts.command)

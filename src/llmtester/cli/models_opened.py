@@ -34,7 +34,7 @@ def show_choices(choices: Any) -> None:
     from llmtester.cli.models_tables import Column, parameters, show_table, size, word
 
     columns = [Column("", right=True), Column("pull this"), Column("size", right=True), Column("weights", right=True)]
-    columns += [Column("needs", right=True), Column("verdict"), Column("licence"), Column("")]
+    columns += [Column("needs", right=True), Column("verdict"), Column("licence")]
     rows = [
         (
             str(number),
@@ -43,12 +43,15 @@ def show_choices(choices: Any) -> None:
             parameters(choice.entry.parameters_count),
             size(choice.need_bytes),
             word(choice.verdict),
-            choice.entry.licence or "not stated",
-            "already here" if choice.here else choice.entry.note,
+            "; ".join(filter(None, (choice.entry.licence or "not stated", _note(choice)))),
         )
         for number, choice in enumerate(choices, 1)
     ]
     show_table("Can be pulled by name, the most capable that fits first; sizes are close estimates", columns, rows)
+
+
+def _note(choice: Any) -> str:
+    return "already here" if choice.here else str(choice.entry.note)
 
 
 def choice_record(choice: Any) -> dict[str, Any]:

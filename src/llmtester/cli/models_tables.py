@@ -11,6 +11,8 @@ from llmtester.domain.text import human_bytes, printable
 
 PIPE_WIDTH = 160
 """Columns where no terminal says how many it has; Rich would take 80 and cut names."""
+WHOLE_CHARACTERS = 32
+"""A cell up to this long is not broken: a name is there to be typed. What has no room wraps in the last column."""
 _STYLES = {"fits": "green", "tight": "yellow", "does not fit": "red"}
 
 
@@ -27,9 +29,19 @@ def show_table(title: str, columns: Sequence[Column], rows: Sequence[Sequence[st
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, highlight=False)
-    for column in columns:
-        table.add_column(Text(column.title), justify="right" if column.right else "left", overflow="fold")
+    table = Table(
+        title=Text(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        highlight=False,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for place, column in enumerate(columns):
+        whole = place < len(columns) - 1 and all(len(row[place]) <= WHOLE_CHARACTERS for row in rows)
+        table.add_column(
+            Text(column.title), justify="right" if column.right else "left", overflow="fold", no_wrap=whole
+        )
     for row in rows:
         table.add_row(*(Text(printable(cell), style=_STYLES.get(cell, "")) for cell in row))
     width = None if sys.stdout.isatty() else PIPE_WIDTH
