@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from llmtester.analysis.advice import UNKNOWN
 from llmtester.analysis.summary import Advice, CellSummary, MetricInfo, Rating, Summary, TargetSummary
 from llmtester.domain.text import human_bytes, human_duration, printable
 from llmtester.views.fit import columns, fitted, padded
@@ -142,6 +143,8 @@ def _of_use(outline: Outline, advice: Advice) -> tuple[str, Role]:
         return f"{names} ({advice.certainty})", "plain"
     if advice.basis == "not measured" and advice.next_command:
         return f"not measured: {advice.next_command}", "muted"
+    if advice.certainty == UNKNOWN:
+        return advice.verdict, "plain"  # the verdict says already that nothing is known
     return f"{advice.verdict} ({advice.certainty})", "plain"
 
 
