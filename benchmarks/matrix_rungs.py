@@ -36,7 +36,7 @@ def run(ladder: Path, folder: Path, **settings: Any) -> tuple[Any, RunFolder]:
         "engine.name": "embedded",
         "models.folders": [str(ladder)],
         "run.output_dir": str(folder),
-        "server.threads": os.cpu_count(),
+        "server.threads": max(1, (os.cpu_count() or 2) - 1),  # the client has a core of its own: less noise
         **SHORT_ANSWERS,
         **{name.replace("__", "."): value for name, value in settings.items()},
     }

@@ -1,6 +1,7 @@
 """The promise: a stated 95 % interval holds the truth in 93 to 97 % of runs, although the trials end early.
 
-Whole runs of the real ``MatrixRunner`` on the fake engine in virtual time, 2,000 for each scenario. The truth is what
+Whole runs of the real ``MatrixRunner`` on the fake engine in virtual time, 2,000 for each scenario; as far from the
+limits of the bands as a fast server is, and, where an early end is harder, at any speed. The truth is what
 the formula of the metric would give with infinitely many trials:
 
 - time to first token: the median of the scripted distribution (outliers are one-sided and rare: they move the median
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -32,22 +34,38 @@ RUNS_COUNT = 2000
 LOWEST, HIGHEST = 0.93, 0.97
 FIXED_TRIALS = 10
 LOAD = Load("short", prompt_tok=64, output_tok=16, min_trials=5, max_trials=FIXED_TRIALS)
-TTFT_MS, DECODE_TOK_PER_S = 100.0, 50.0
+SLOWEST_TOK_PER_S, FASTEST_TOK_PER_S = 4.0, 80.0
+WAITS_MS = (200.0, 20_000.0)
 NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Noise of ln(speed), share of speed lost over ten requests, share of outliers."""
+    """Noise of ln(speed), share of speed lost over ten requests, share of outliers, and what is scripted without them.
+
+    ``anywhere``: the speeds of each run are drawn over all bands, from excellent to poor.
+    """
 
     name: str
     noise: float
     drift: float = 0.0
     outliers: float = 0.0
+    ttft_ms: float = 100.0
+    decode_tok_per_s: float = 50.0
+    anywhere: bool = False
+
+    def of_run(self, seed: int) -> Scenario:
+        """What one run is scripted with."""
+        if not self.anywhere:
+            return self
+        chance = random.Random(seed)
+        slow, fast = math.log(SLOWEST_TOK_PER_S), math.log(FASTEST_TOK_PER_S)
+        speed, wait = math.exp(chance.uniform(slow, fast)), math.exp(chance.uniform(*map(math.log, WAITS_MS)))
+        return replace(self, decode_tok_per_s=speed, ttft_ms=wait, anywhere=False)
 
     def script(self, seed: int) -> str:
         return (
-            f"m?ttft_ms={TTFT_MS}&decode_tok_per_s={DECODE_TOK_PER_S}&realtime=0&seed={seed}&noise={self.noise}"
+            f"m?ttft_ms={self.ttft_ms}&decode_tok_per_s={self.decode_tok_per_s}&realtime=0&seed={seed}&noise={self.noise}"
             f"&drift_ratio={self.drift}&drift_requests={FIXED_TRIALS}&outliers={self.outliers}"
         )
 
@@ -58,8 +76,8 @@ class Scenario:
         mean = sum(1 / speed for speed in speeds) / len(speeds) * math.exp(self.noise**2 / 2)
         mean *= 1 - self.outliers + self.outliers * 2 * math.exp(OUTLIER_SD**2 / 2) * NORMAL.cdf(OUTLIER_SD)
         return {
-            "ttft_ms": TTFT_MS * math.exp(typical_ln + median_shift(self.noise, self.outliers)),
-            "decode_tok_per_s": DECODE_TOK_PER_S / mean,
+            "ttft_ms": self.ttft_ms * math.exp(typical_ln + median_shift(self.noise, self.outliers)),
+            "decode_tok_per_s": self.decode_tok_per_s / mean,
         }
 
 
@@ -82,15 +100,18 @@ def _outlier_below(limit: float, noise: float, steps: int = 200) -> float:
     return sum(NORMAL.cdf((limit - one) / noise) for one in late) / steps
 
 
-QUIET = Scenario("1 % noise", 0.01)
 SCENARIOS = (
-    QUIET,
+    Scenario("1 % noise", 0.01),
     Scenario("3 % noise", 0.03),
     Scenario("10 % noise", 0.10),
     Scenario("3 % noise, 5 % drift", 0.03, drift=0.05),
     Scenario("10 % noise, 5 % drift", 0.10, drift=0.05),
     Scenario("3 % noise, 2 % outliers", 0.03, outliers=0.02),
     Scenario("10 % noise, 2 % outliers", 0.10, outliers=0.02),
+)
+ANYWHERE = (
+    Scenario("3 % noise, any speed", 0.03, anywhere=True),
+    Scenario("10 % noise, any speed", 0.10, anywhere=True),
 )
 
 
@@ -99,9 +120,10 @@ def measure(scenario: Scenario, runs_count: int = RUNS_COUNT) -> dict[str, float
     held: Counter[str] = Counter()
     trials = 0
     for seed in range(runs_count):
-        cell = measured_cell(scenario, seed)
+        scripted = scenario.of_run(seed)
+        cell = measured_cell(scripted, seed)
         trials += len(cell.trials)
-        for name, truth in scenario.truths([trial.number for trial in cell.trials]).items():
+        for name, truth in scripted.truths([trial.number for trial in cell.trials]).items():
             found = METRICS[name].of_cell(cell)
             if isinstance(found, Estimate) and found.low is not None and found.high is not None:
                 held[name] += found.low <= truth <= found.high
@@ -111,20 +133,24 @@ def measure(scenario: Scenario, runs_count: int = RUNS_COUNT) -> dict[str, float
 
 def measured_cell(scenario: Scenario, seed: int) -> CellState:
     """The only cell of one run of the real runner."""
-    state, _ = World().run(fake_plan(scenario.script(seed), loads=(LOAD,)))
+    plan = fake_plan(scenario.script(seed), loads=(LOAD,))
+    state, _ = World().run(replace(plan, visit_trials=LOAD.min_trials))
     (cell,) = state.cells.values()
     return replace(cell)
 
 
 def run() -> dict[str, object]:
-    """The share that is furthest from 95 %, with every scenario and the trials that it took."""
-    found = {scenario.name: measure(scenario) for scenario in SCENARIOS}
+    """The share that is furthest from 95 %, with every scenario and the trials that it took.
+
+    At any speed the number of trials is shown and has no limit: near one, more of them are what an honest word costs.
+    """
+    found = {scenario.name: measure(scenario) for scenario in (*SCENARIOS, *ANYWHERE)}
     shares = [share for one in found.values() for name, share in one.items() if name != "trials"]
     worst = max(shares, key=lambda share: abs(share - 0.95))
-    saved = found[QUIET.name]["trials"] <= FIXED_TRIALS / 2
+    saved = all(found[scenario.name]["trials"] <= FIXED_TRIALS / 2 for scenario in SCENARIOS)
     return {
         "name": "statistics_coverage",
-        "promise": "95 % intervals hold the truth in 93-97 % of 2,000 runs; a quiet machine needs half of 10 trials",
+        "promise": f"95 % intervals hold the truth in 93-97 % of {RUNS_COUNT:,} runs, with half of 10 trials at most",
         "measured": worst,
         "limit": f"{LOWEST}-{HIGHEST}",
         "unit": "of runs",

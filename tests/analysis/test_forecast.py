@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtester.analysis.forecast import Forecast, Seen, rearranged_bytes
 from llmtester.analysis.line import Line
 from llmtester.analysis.progress import Progress
 from llmtester.analysis.state import RunState
 from llmtester.analysis.summarise import summarise
+from llmtester.analysis.summary import Estimate
 from llmtester.analysis.time_left import TimeLeft
+from llmtester.analysis.token_time import TokenTime
 from llmtester.domain.events import TrialEnded
 from tests.worlds import LENS, World, fake_plan
 
@@ -39,6 +43,42 @@ def test_the_interval_narrows_with_every_point() -> None:
         widths.append(line.at(3.0)[1])
     assert widths == sorted(widths, reverse=True)
     assert widths[-1] < widths[0] / 5
+
+
+@given(st.floats(0.0, 4.0), st.floats(0.1, 4.0))
+def test_both_costs_of_a_token_are_found(work: float, byte: float) -> None:
+    """Files that differ in weights and bytes tell the costs apart, whatever was expected of them."""
+    costs = TokenTime(1.0, 4.0, 1.0, 1.0, 0.05)
+    for weights, size in ((1.0, 1.0), (1.0, 2.0), (2.0, 2.0), (2.0, 5.0), (4.0, 2.0), (1.0, 6.0)):
+        costs.add(weights, size, work * weights + byte * size)
+    seconds, sd = costs.at(3.0, 3.0)
+    assert seconds == pytest.approx(3 * work + 3 * byte, rel=0.05)
+    assert costs.count == 6
+    assert 0.02 < sd < 0.1
+
+
+def test_a_slow_core_makes_quantizations_alike() -> None:
+    """Twice the bytes at nearly the same speed: the weights cost, so a third file is not predicted by its bytes."""
+    costs = TokenTime(0.5, 4.0, 1.0, 0.5, 0.05)
+    guess, unsure = costs.at(1.0, 4.0)
+    costs.add(1.0, 1.0, 5.0)
+    costs.add(1.0, 2.0, 5.5)
+    seconds, sd = costs.at(1.0, 4.0)
+    assert guess == pytest.approx(4.5)
+    assert 6.0 < seconds < 7.5
+    assert sd < unsure
+
+
+def test_no_cost_is_negative() -> None:
+    """A smaller file that was slower than a larger one does not make bytes a gain, nor the other way round."""
+    by_work = TokenTime(1.0, 4.0, 0.1, 5.0, 0.01)
+    by_work.add(1.0, 1.0, 2.0)
+    by_work.add(1.0, 3.0, 1.0)
+    assert by_work.at(1.0, 100.0)[0] == pytest.approx(by_work.at(1.0, 1.0)[0])
+    by_bytes = TokenTime(0.1, 5.0, 1.0, 4.0, 0.01)
+    by_bytes.add(1.0, 1.0, 2.0)
+    by_bytes.add(3.0, 1.0, 1.0)
+    assert by_bytes.at(100.0, 1.0)[0] == pytest.approx(by_bytes.at(1.0, 1.0)[0])
 
 
 LADDER = [
@@ -86,3 +126,18 @@ def test_the_time_of_a_run_is_accounted_for() -> None:
     assert sum(spent.values()) == pytest.approx(state.elapsed_s)
     assert spent["server_start"] == pytest.approx(5 * 0.3)
     assert spent["measured"] > spent["warm_up"] > 0
+
+
+def test_what_is_mapped_twice_is_read_twice_and_needed_once() -> None:
+    """A file that the processor keeps rearranged shows in the reading and its prediction, not in the learned need."""
+    state, _ = World().run(fake_plan(*LADDER))
+    target = state.plan.targets[0]
+    model = replace(target.model, rearranged_bytes=10**9)
+    assert rearranged_bytes(replace(target, model=model)) == 10**9
+    on_gpu = replace(target, model=model, settings=replace(target.settings, gpu_layers=99))
+    assert rearranged_bytes(on_gpu) == 0
+    forecast = Forecast([target], state.machine, {target.key: 10**9})
+    forecast.learn(Seen(replace(target, model=model), None, None, 2.1e9, None))
+    needed = forecast.memory_bytes(target)
+    assert isinstance(needed, Estimate)
+    assert needed.value == pytest.approx(1.1e9, rel=0.03)

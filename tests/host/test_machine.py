@@ -87,12 +87,15 @@ def test_kinds_of_cores_and_caches_of_a_made_up_machine(machine_of):
     assert [meter.quantity for meter in machine.meters] == ["cpu_power"]
 
 
-def test_the_memory_is_measured_once(tmp_path):
-    """The second look gives the figure of the first; another machine is measured anew; differences ignore it."""
+def test_the_memory_is_measured_by_the_first_runs(tmp_path):
+    """A slow figure of a busy moment never lowers a better one, after three looks the fastest stays; another machine is
+    measured anew; differences ignore it."""
     machine = read_machine()
-    first = known_bandwidth(machine, tmp_path, duration_s=0.05)
-    assert 5e8 < first < 5e12
-    assert known_bandwidth(machine, tmp_path, duration_s=0.05) == first
+    rates = [known_bandwidth(machine, tmp_path, duration_s=0.05) for _ in range(5)]
+    first = rates[-1]
+    assert 5e8 < rates[0] <= first < 5e12
+    assert rates == sorted(rates)
+    assert rates[2] == rates[3] == rates[4]
     other = replace(machine, cpu_model="another")
     assert known_bandwidth(other, tmp_path, duration_s=0.05) != first
     assert machine.differences(replace(machine, memory_bandwidth_bytes_per_s=first)) == ()

@@ -17,7 +17,7 @@ from llmtester.models.facts import ModelFacts, Recurrent, facts_of
 from llmtester.models.fit import fit, memory_of, verdict_of
 from llmtester.models.gguf import read_header
 from llmtester.models.library import ModelManager
-from llmtester.models.memory import MIB, MemoryNeed, compute_bytes, estimate
+from llmtester.models.memory import MIB, MemoryNeed, compute_bytes, estimate, rearranged_bytes
 from tests.models.ggufs import gguf_bytes, llama_metadata, llama_tensors, write_model
 
 BASE = ServerSettings()
@@ -145,6 +145,14 @@ def test_layers_without_a_cache_of_their_own_cost_nothing() -> None:
     assert need(half, BASE).kv_bytes * 2 == need(model(), BASE).kv_bytes
     shared = model(shared_kv_layers_count=10)
     assert need(shared, BASE).kv_bytes * 3 == need(model(), BASE).kv_bytes * 2
+
+
+def test_what_the_processor_rearranges_exists_twice() -> None:
+    """Q4_0 as the engine's log had it (72 of 72 MiB beside an embedding of another type); other types never."""
+    plain = model(bytes_by_type=(("Q4_0", 72 * MIB), ("Q8_0", 28 * MIB)), weights_bytes=100 * MIB, input_bytes=28 * MIB)
+    assert rearranged_bytes(plain) == 72 * MIB
+    assert rearranged_bytes(replace(plain, bytes_by_type=(("Q4_0", 100 * MIB),))) == 72 * MIB
+    assert rearranged_bytes(replace(plain, bytes_by_type=(("Q5_0", 100 * MIB),))) == 0
 
 
 def test_layers_move_to_the_gpu() -> None:

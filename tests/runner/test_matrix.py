@@ -54,6 +54,15 @@ def test_every_start_is_warmed_up_and_prompts_are_never_repeated() -> None:
     assert max(ids.values()) == 2  # the same request id once for each of the two models
 
 
+def test_a_longer_prompt_warms_for_a_shorter_one() -> None:
+    """Of three loads the first is warmed up and the one that asks more than it; the third finds its server warm."""
+    loads = (SHORT, replace(SHORT, name="medium", prompt_tok=512), replace(SHORT, name="follow_up", prompt_tok=256))
+    world = World()
+    world.run(fake_plan("a?realtime=0", loads=loads))
+    warm = [event.cell.rsplit("/")[-1] for event in world.events if isinstance(event, TrialEnded) and event.warmup]
+    assert warm == ["short", "medium"]
+
+
 def test_loads_of_a_target_take_turns() -> None:
     """Blocks interleave, so that drift meets both loads alike."""
     long = replace(SHORT, name="medium", prompt_tok=128)

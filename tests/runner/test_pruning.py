@@ -56,7 +56,7 @@ def test_what_is_predicted_to_fail_is_skipped_with_prediction_and_evidence() -> 
     state, _ = World().run(plan)
     skipped = [cell for cell in summarise(state, LENS).cells if cell.status == "skipped"]
     assert [cell.key.split("/")[1] for cell in skipped] == ["d"]
-    assert "predicted, with 95 % confidence from 2 measured models: 0.9 tok/s" in skipped[0].reason
+    assert "predicted, with 95 % confidence from 2 measured models: 1.0 tok/s" in skipped[0].reason
 
 
 def test_one_measured_model_foretells_nothing() -> None:

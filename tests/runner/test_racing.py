@@ -94,10 +94,31 @@ def test_survivors_are_started_twice_and_in_opposite_order() -> None:
     assert "".join(starts[:6]) == "abccba"
 
 
-def test_one_alone_does_not_race() -> None:
-    """Without anybody to race with, one visit is enough."""
-    _, world = race(entrant("alone", 60))
+def test_one_alone_is_measured_until_its_word_is_certain() -> None:
+    """Without rivals one visit is enough, and a noisy machine is no reason to measure on when the word is certain."""
+    found, world = race(entrant("alone", 60, more="&noise=0.1"))
     assert sum(isinstance(event, TargetReady) for event in world.events) == 1
+    assert found["alone"].trials_count == LOAD.min_trials
+    assert found["alone"].reason == "5 trials: excellent for certain"
+
+
+def test_one_alone_near_a_limit_is_measured_on() -> None:
+    """Between good and excellent the word is open, and so is the cell."""
+    found, _ = race(entrant("alone", 30.5, more="&noise=0.1"))
+    assert found["alone"].trials_count == LOAD.max_trials
+
+
+def test_a_fixed_set_of_questions_is_asked_to_its_end() -> None:
+    """Whoever is slower loses the race for speed, but the answers to the user's own prompts are wanted from all."""
+    own = replace(LOAD, content="own prompts 1234")
+    cells = tuple(
+        Cell(Target("fake", entrant(name, speed), ServerSettings()), "interactive", own)
+        for name, speed in (("slow", 20), ("fast", 60))
+    )
+    world = World()
+    state, _ = world.run(Plan(cells, visit_trials=2))
+    assert [cell.race for cell in summarise(state, LENS).cells] == [None, None]
+    assert all(len(cell.trials) >= own.min_trials for cell in state.cells.values())
 
 
 def test_who_was_beaten_by_one_that_fails_comes_back() -> None:

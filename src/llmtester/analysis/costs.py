@@ -61,16 +61,16 @@ def expected_s(cells: Sequence[Cell], hardware: Hardware, visit_trials: int | No
     visits = 1.0 if visit_trials is None else RACING_VISITS
     total_s = 0.0
     for target, group in groupby(cells, key=lambda cell: cell.target):
-        total_s += visits * start_s(target.model)
-        for cell in group:
-            total_s += visits * warmup_s(cell, hardware) + expected_trials(cell, visit_trials) * trial_s(cell, hardware)
+        own = list(group)
+        total_s += visits * (start_s(target.model) + sum(warmup_s(cell, hardware) for cell in owing_warmups(own)))
+        total_s += sum(expected_trials(cell, visit_trials) * trial_s(cell, hardware) for cell in own)
     return total_s
 
 
 def expected_trials(cell: Cell, visit_trials: int | None) -> float:
     """How many measured trials the cell will probably get."""
     load = cell.load
-    if visit_trials is None or load.sequential or load.duration_s is not None:
+    if visit_trials is None or load.min_trials == load.max_trials or load.sequential or load.duration_s is not None:
         return load.min_trials + EXPECTED_TRIALS_SHARE * (load.max_trials - load.min_trials)
     return min(RACING_VISITS * visit_trials, load.max_trials)
 
@@ -96,6 +96,11 @@ def warmup_s(cell: Cell, hardware: Hardware) -> float:
     return load.warmup_trials * one_s / together(load)
 
 
+def owing_warmups(cells: Sequence[Cell]) -> list[Cell]:
+    """Of the cells of one target in order, those that no earlier one has warmed the server for."""
+    return [cell for place, cell in enumerate(cells) if not any(one.load.warms(cell.load) for one in cells[:place])]
+
+
 def together(load: Load) -> float:
     """How many times as fast as one stream all of them are: they share what is read, so two are about 1.6 times."""
     return float(load.concurrency**0.7)
@@ -117,7 +122,10 @@ def visit_trials(cells: Sequence[Cell], hardware: Hardware) -> int:
     """How many trials a cell should get in one server start of a race: enough that at least ``MEASURED_SHARE`` of a
     visit is measuring, because what starts slowly must be visited rarely."""
     groups = [list(group) for _, group in groupby(cells, key=lambda cell: cell.target)]
-    lost_s = sum(start_s(group[0].target.model) + sum(warmup_s(one, hardware) for one in group) for group in groups)
+    lost_s = sum(
+        start_s(group[0].target.model) + sum(warmup_s(one, hardware) for one in owing_warmups(group))
+        for group in groups
+    )
     trial_all_s = sum(trial_s(cell, hardware) for cell in cells)
     wanted = math.ceil(lost_s / max(trial_all_s, 1e-9) * MEASURED_SHARE / (1 - MEASURED_SHARE))
     return min(max(wanted, FEWEST_VISIT_TRIALS), MOST_VISIT_TRIALS)

@@ -1,8 +1,9 @@
 """What is to come, learned while a run goes on: memory, speed and time, each with an interval that narrows.
 
-Writing reads every weight once per token, so seconds per token follow the bytes of a file; reading a prompt works on
-every weight, so they follow the parameters; memory follows what the headers said. Each is a line on logarithms that
-begins as the plan's own guess and is bent by every target that was measured (``analysis.line``).
+Writing unpacks and reads every weight once per token, so its time is a cost per weight and one per byte
+(``analysis.token_time``); reading a prompt works on every weight, so it follows the parameters; memory follows what the
+headers said, and starting the bytes. The last three are lines on logarithms (``analysis.line``). Each begins as the
+plan's own guess and is bent by every target that was measured.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from llmtester.analysis.line import Line
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate, ForecastRow
+from llmtester.analysis.token_time import TokenTime
 from llmtester.domain.records import Absent, Machine
 from llmtester.domain.work import ModelRef, Target
 
@@ -24,11 +26,15 @@ CONFIDENCE = 0.95
 Z = 1.96
 """Two-sided 95 % of the normal distribution."""
 
-UNMEASURED_SD, MEASURED_SD = math.log(2.0), math.log(1.5)
-"""How far a first guess of a speed is off, without and with a measured bandwidth of the memory."""
+UNMEASURED_SD_RATIO, MEASURED_SD_RATIO = 1.0, 0.5
+"""How far the cost of a byte is off, without and with a measured bandwidth of the memory."""
+
+WORK_SD_RATIO = 8.0
+"""How far the cost of a weight is off: a core unpacks for one token more slowly than it multiplies for a whole prompt,
+by a factor that nobody knows before the first file was measured."""
 
 KERNEL_SD = 0.08
-"""How far the speeds of two quantizations are off the line of their bytes, because their kernels differ."""
+"""How far the speeds of two quantizations are off the sum of both costs, because their kernels differ."""
 
 MEMORY_SD, MEMORY_SCATTER = 0.15, 0.03
 
@@ -59,13 +65,13 @@ class Forecast:
     def __init__(self, targets: Sequence[Target], machine: Machine, need_bytes: dict[str, int]) -> None:
         self._need_bytes = need_bytes
         hardware = hardware_of(machine)
-        sizes = [math.log(max(1, target.model.size_bytes)) for target in targets] or [0.0]
         weights = [math.log(max(1.0, costs.weights_count(target.model))) for target in targets] or [0.0]
-        size, weight = sum(sizes) / len(sizes), sum(weights) / len(weights)
-        bandwidth = hardware.bandwidth_bytes_per_s or costs.BANDWIDTH_BYTES_PER_S
+        weight = sum(weights) / len(weights)
+        byte_s = 1 / (hardware.bandwidth_bytes_per_s or costs.BANDWIDTH_BYTES_PER_S)
         operations = costs.OPERATIONS_PER_S_PER_CORE * max(1.0, hardware.cores_count)
-        guess_sd = MEASURED_SD if hardware.bandwidth_bytes_per_s else UNMEASURED_SD
-        self._decode = Line(size, size - math.log(bandwidth), guess_sd, 1.0, 0.35, KERNEL_SD)
+        byte_sd_ratio = MEASURED_SD_RATIO if hardware.bandwidth_bytes_per_s else UNMEASURED_SD_RATIO
+        work_s = 2 / operations
+        self._decode = TokenTime(work_s, WORK_SD_RATIO * work_s, byte_s, byte_sd_ratio * byte_s, KERNEL_SD)
         self._prefill = Line(weight, weight + math.log(2 / operations), math.log(2.5), 1.0, 0.2, 0.15)
         self._memory = Line(0.0, 0.0, MEMORY_SD, 1.0, 0.05, MEMORY_SCATTER)
         needs = [math.log(need) for need in need_bytes.values() if need > 0]
@@ -77,25 +83,27 @@ class Forecast:
         """Bend the lines by one measured target."""
         model = seen.target.model
         if seen.decode_tok_per_s and model.size_bytes > 0:
-            self._decode.add(model.size_bytes, 1 / seen.decode_tok_per_s)
+            self._decode.add(costs.weights_count(model), model.size_bytes, 1 / seen.decode_tok_per_s)
         if seen.prefill_tok_per_s and model.size_bytes > 0:
             self._prefill.add(costs.weights_count(model), 1 / seen.prefill_tok_per_s)
         need = self._need_bytes.get(seen.target.key)
-        if need and seen.memory_bytes:
-            self._memory.add(need, seen.memory_bytes)
+        needed_bytes = (seen.memory_bytes or 0.0) - rearranged_bytes(seen.target)
+        if need and needed_bytes > 0:
+            self._memory.add(need, needed_bytes)
         if seen.start_s:
             self._start.add(costs.start_s(model), seen.start_s)
 
     def decode_tok_per_s(self, model: ModelRef) -> Estimate:
         """Writing speed, one request at a time."""
-        return _inverse(self._decode, max(1, model.size_bytes))
+        seconds, sd = self._decode.at(costs.weights_count(model), max(1, model.size_bytes))
+        return _rate(math.log(seconds), sd, self._decode.count)
 
     def prefill_tok_per_s(self, model: ModelRef) -> Estimate:
         """Reading speed."""
-        return _inverse(self._prefill, max(1.0, costs.weights_count(model)))
+        return _rate(*self._prefill.at(max(1.0, costs.weights_count(model))), self._prefill.count)
 
     def memory_bytes(self, target: Target) -> Estimate | Absent:
-        """Highest memory of a server."""
+        """Highest memory that a server needs; what it has mapped besides and can do without is not counted."""
         need = self._need_bytes.get(target.key)
         if not need:
             return Absent("no estimate was made")
@@ -108,10 +116,15 @@ class Forecast:
         return Estimate(math.exp(middle), math.exp(middle - Z * sd), math.exp(middle + Z * sd), self._start.count)
 
 
-def _inverse(line: Line, x: float) -> Estimate:
-    """The rate that belongs to seconds per token."""
-    middle, sd = line.at(x)
-    return Estimate(math.exp(-middle), math.exp(-middle - Z * sd), math.exp(-middle + Z * sd), line.count)
+def _rate(middle: float, sd: float, count: int) -> Estimate:
+    """The rate that belongs to the logarithm of seconds per token."""
+    return Estimate(math.exp(-middle), math.exp(-middle - Z * sd), math.exp(-middle + Z * sd), count)
+
+
+def rearranged_bytes(target: Target) -> int:
+    """Bytes of a file that stay mapped although the server works on a rearranged copy: they count as its memory as long
+    as nobody else needs them."""
+    return 0 if target.settings.gpu_layers else target.model.rearranged_bytes
 
 
 def seen_of(state: RunState, cells: Iterable[CellState]) -> Seen:
@@ -127,6 +140,14 @@ def seen_of(state: RunState, cells: Iterable[CellState]) -> Seen:
         memory_bytes=float(known.memory_peak_bytes) if known.memory_peak_bytes else None,
         start_s=sum(loads_s) / len(loads_s) if loads_s else None,
     )
+
+
+def _with_mapped(needed: Estimate | Absent, target: Target) -> Estimate | Absent:
+    """What a reading of the memory will show."""
+    more = rearranged_bytes(target)
+    if isinstance(needed, Absent) or needed.low is None or needed.high is None:
+        return needed
+    return Estimate(needed.value + more, needed.low + more, needed.high + more, needed.trials_count)
 
 
 def _typical(cells: Sequence[CellState], metric: str) -> float | None:
@@ -172,7 +193,7 @@ def scores(state: RunState) -> Iterator[ForecastRow]:
         asked = (
             ("decode_tok_per_s", forecast.decode_tok_per_s(model), seen.decode_tok_per_s),
             ("prefill_tok_per_s", forecast.prefill_tok_per_s(model), seen.prefill_tok_per_s),
-            ("memory_peak_bytes", forecast.memory_bytes(seen.target), seen.memory_bytes),
+            ("memory_peak_bytes", _with_mapped(forecast.memory_bytes(seen.target), seen.target), seen.memory_bytes),
         )
         for quantity, predicted, measured in asked:
             if isinstance(predicted, Estimate) and measured:

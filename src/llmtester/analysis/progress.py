@@ -84,26 +84,29 @@ class Progress:
         return race.verdicts.get(cell.cell.target.key) if race else None
 
     def races(self, cell: CellState) -> bool:
-        """Whether this cell takes part in a race."""
+        """Whether this cell has rivals, so that its server is visited in rounds."""
         self._refresh()
-        return cell.cell.key in self._race_of
+        race = self._race_of.get(cell.cell.key)
+        return race is not None and not race.alone
 
     def round_of(self, cell: CellState) -> int:
         """In which round of its race the next trial of this cell falls; 0 for a cell that does not race."""
-        ends = self._quotas(cell.cell)
-        return sum(len(cell.trials) >= end for end in ends[:-1])
+        return sum(len(cell.trials) >= end for end in self._visit_ends(cell)[:-1])
 
     def begins_round_at(self, cell: CellState) -> int:
         """With which trial number the present round of this cell began."""
         place = self.round_of(cell)
-        return self._quotas(cell.cell)[place - 1] if place else 0
+        return self._visit_ends(cell)[place - 1] if place else 0
 
-    def _quotas(self, cell: Cell) -> tuple[int, ...]:
-        self._refresh()
-        visit = self._state.plan.visit_trials
-        if visit is None or cell.key not in self._race_of:
-            return (cell.load.max_trials,)
-        return racing.quotas(visit, cell.load.max_trials)
+    def _visit_ends(self, cell: CellState) -> tuple[int, ...]:
+        """How many trials the cell has after each visit of its server; without rivals there is one visit."""
+        visit, most = self._state.plan.visit_trials, cell.cell.load.max_trials
+        return (most,) if visit is None or not self.races(cell) else racing.quotas(visit, most)
+
+    def _looks(self, cell: CellState) -> tuple[int, ...]:
+        """After how many trials verdicts may fall: after each visit, and without rivals after every trial."""
+        load = cell.cell.load
+        return self._visit_ends(cell) if self.races(cell) else tuple(range(load.min_trials, load.max_trials + 1))
 
     def _status_alone(self, cell: CellState) -> CellStatus:
         failure = self._state.targets[cell.cell.target.key].load_failure
@@ -133,19 +136,17 @@ class Progress:
             if self._deciding(cell.cell):
                 key = (cell.cell.target.engine, cell.cell.profile)
                 self._races.setdefault(key, _Race()).cells.append(cell)
-        for key, race in list(self._races.items()):
-            if len({cell.cell.target.key for cell in race.cells}) < 2:
-                del self._races[key]  # nobody to race with
-            else:
-                self._race_of |= dict.fromkeys((cell.cell.key for cell in race.cells), race)
+        for race in self._races.values():
+            self._race_of |= dict.fromkeys((cell.cell.key for cell in race.cells), race)
 
     def _deciding(self, cell: Cell) -> tuple[str, ...]:
         """The metrics that a cell races with: those that decide its rating and have limits.
 
-        Nobody races for usable context: how far each target gets is the result.
+        Nobody races for usable context: how far each target gets is the result. A fixed set of questions is asked to
+        its end, because its answers are the result.
         """
-        names = self._lens.headlines.get(cell.profile, ())
-        if cell.load.sequential or cell.load.duration_s is not None or cell.profile == usable_context.PROFILE:
+        names, load = self._lens.headlines.get(cell.profile, ()), cell.load
+        if load.sequential or load.content or load.duration_s is not None or cell.profile == usable_context.PROFILE:
             return ()
         return tuple(name for name in names if name in self._lens.bands)
 
@@ -173,14 +174,14 @@ class Progress:
         if not cells:
             return {}
         names = self._deciding(cells[0].cell)
-        visit = self._state.plan.visit_trials or 1
-        loads = {cell.cell.load.name: cell.cell.load for cell in cells}
+        loads = {cell.cell.load.name: cell for cell in cells}
         rules = Rules(
             metrics=tuple(METRICS[name].info for name in names),
             speed=SPEED if SPEED in names else names[0],
             bands=self._lens.bands,
-            quotas={name: racing.quotas(visit, load.max_trials) for name, load in loads.items()},
-            least={name: load.min_trials for name, load in loads.items()},
+            quotas={name: self._looks(cell) for name, cell in loads.items()},
+            least={name: cell.cell.load.min_trials for name, cell in loads.items()},
+            one_start=not self.races(cells[0]),
             bits_decide=all(cell.profile != assess.PROFILE for cell in self._state.plan.cells),
         )
         return racing.judge([_entrant(group, names, self._rounds_done(group)) for group in running.values()], rules)
@@ -194,10 +195,9 @@ class Progress:
         return min(self._cell_rounds_done(cell) for cell in cells)
 
     def _cell_rounds_done(self, cell: CellState) -> int:
-        ends = racing.quotas(self._state.plan.visit_trials or 1, cell.cell.load.max_trials)
         if self._status_alone(cell).over:
             return EVERY_ROUND
-        return sum(len(cell.trials) >= end for end in ends)
+        return sum(len(cell.trials) >= end for end in self._looks(cell))
 
 
 EVERY_ROUND = 1_000
@@ -211,6 +211,11 @@ class _Race:
     cells: list[CellState] = field(default_factory=list)
     signature: tuple[object, ...] = ()
     verdicts: dict[str, RaceVerdict] = field(default_factory=dict)
+
+    @property
+    def alone(self) -> bool:
+        """Whether one target has nobody to race with; then only its own word is at stake."""
+        return len({cell.cell.target.key for cell in self.cells}) < 2
 
 
 def _entrant(cells: Sequence[CellState], names: Sequence[str], rounds_count: int) -> Entrant:

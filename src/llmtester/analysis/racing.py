@@ -7,7 +7,8 @@ equals the fastest. So being slow is no reason to be dropped: a slower but large
 - ``settled`` when it cannot win any more (too slow for sure while another is not, or a more capable one is fast enough
   for sure) and no further trial can change its word: the interval of every deciding metric lies within one band,
 - a ``tie`` when it can still win, was measured often enough, and every rival of equal capability is within 3 %,
-- ``ready`` when it can still win, was measured often enough, its word is certain and no rival is left.
+- ``ready`` when it can still win, was measured often enough, its word is certain and no rival is left. Who has nobody
+  to race with is ready as soon as its own word is certain.
 
 Verdicts fall only after whole rounds, from the trials of those rounds, so that they are the same whenever and in
 whichever process they are asked for. Differences are taken between trials of the same number (what one prompt costs
@@ -77,7 +78,8 @@ class Entrant:
 class Rules:
     """What is raced for: the deciding ``metrics`` with their ``bands``, and ``speed``, the one that decides among
     equals. ``quotas`` maps a load to the trials that each round ends with, ``least`` to the fewest that a winner needs.
-    ``bits_decide``: nobody measures the answers, so more bits count as more capable.
+    ``bits_decide``: nobody measures the answers, so more bits count as more capable. ``one_start``: all rounds are in
+    one start of the server, because nobody else needs the machine.
     """
 
     metrics: tuple[MetricInfo, ...]
@@ -86,6 +88,7 @@ class Rules:
     quotas: Mapping[str, tuple[int, ...]]
     least: Mapping[str, int]
     bits_decide: bool = True
+    one_start: bool = False
 
 
 def quotas(visit_trials: int, max_trials: int) -> tuple[int, ...]:
@@ -123,7 +126,7 @@ class _Round:
         self._standing = [
             entrant for entrant in entrants if entrant.key not in before or before[entrant.key].word != "dropped"
         ]
-        self._launches = place + 1
+        self._launches = 1 if rules.one_start else place + 1
         looks = max(len(quota) for quota in rules.quotas.values())
         self._ends = {load: quota[min(place, len(quota) - 1)] for load, quota in rules.quotas.items()}
         self._enough = all(end >= rules.least[load] for load, end in self._ends.items())
@@ -276,7 +279,7 @@ class _Round:
         if any(gap is None or abs(gap) > TIE_LN for gap in gaps):
             return None
         if not rivals:
-            return RaceVerdict("ready", "it may be the choice, and its word is certain")
+            return RaceVerdict("ready", f"{ORDER[best].value} for certain")
         nearest = min(rivals, key=lambda rival: abs(self._gap(entrant, rival) or 0.0))
         said = f"as fast as {printable(nearest.label)}, within 3 %"
         return RaceVerdict("tie", said, nearest.key, self._ratio(entrant, nearest))

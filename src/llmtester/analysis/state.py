@@ -86,6 +86,10 @@ class CellState:
         """The number that the next measured trial must have; finished numbers are never used again."""
         return self.trials[-1].number + 1 if self.trials else 0
 
+    def answered_in(self, launch: int) -> bool:
+        """Whether a trial or a warm-up was finished in this server start."""
+        return any(trials and trials[-1].launch == launch for trials in (self.trials, self.warmups))
+
     def warmups_in(self, launch: int) -> int:
         return sum(1 for trial in self.warmups if trial.launch == launch)
 

@@ -9,7 +9,7 @@ from typing import Literal
 from llmtester.analysis import endurance, findings, lay_terms, meanings, ratings, stress, usable_context
 from llmtester.analysis.advice import advise
 from llmtester.analysis.advice_ranking import Evidence
-from llmtester.analysis.forecast import scores
+from llmtester.analysis.forecast import rearranged_bytes, scores
 from llmtester.analysis.lens import Lens
 from llmtester.analysis.metrics import METRICS, MetricsCollector
 from llmtester.analysis.pareto import front
@@ -212,7 +212,9 @@ def _memory_left(state: RunState, peak_bytes: int | None) -> str:
 
 def _expected(state: RunState, target: Target) -> Measured:
     need_bytes = state.plan.memory_need_bytes.get(target.key)
-    return Absent("no estimate was made") if need_bytes is None else Estimate(float(need_bytes), None, None, 0)
+    if need_bytes is None:
+        return Absent("no estimate was made")
+    return Estimate(float(need_bytes + rearranged_bytes(target)), None, None, 0)
 
 
 def _loads(loads_s: Sequence[float]) -> Measured:

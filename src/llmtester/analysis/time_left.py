@@ -60,9 +60,11 @@ class TimeLeft:
         visits = max(self._visits(cell) for cell in cells)
         running = self._state.running is not None and self._state.running.cell in {cell.cell.key for cell in cells}
         total_s = max(0.0, visits - running) * start_s
+        owing = {cell.key for cell in costs.owing_warmups([cell.cell for cell in cells])}
         for cell in cells:
             one_s = self._trial_s(cell)
-            total_s += self._trials(cell) * one_s + self._visits(cell) * self._warmup_s(cell, one_s)
+            warmup_s = self._warmup_s(cell, one_s) if cell.cell.key in owing else 0.0
+            total_s += self._trials(cell) * one_s + self._visits(cell) * warmup_s
         measured = any(cell.trials for cell in cells)
         unknown = 0.05 if measured else self._spread(cells[0])
         return total_s, math.hypot(COUNT_SD, unknown)
@@ -87,7 +89,8 @@ class TimeLeft:
     def _usual_trials(self, cell: CellState) -> float:
         """Trials of a cell by what is usual for its load and what those of this run needed."""
         counts = self._counts.get(cell.cell.load.name, [])
-        return (costs.expected_trials(cell.cell, None) + sum(counts)) / (1 + len(counts))
+        usual = max(cell.cell.load.min_trials, costs.expected_trials(cell.cell, self._state.plan.visit_trials))
+        return (usual + sum(counts)) / (1 + len(counts))
 
     def _visits(self, cell: CellState) -> float:
         visit = self._state.plan.visit_trials

@@ -26,6 +26,8 @@ class ModelRef:
 
     ``fingerprint`` identifies the content cheaply (header, size and probes of the file): two files with the same
     fingerprint are taken for the same model. ``None`` in a fact means that the source did not say.
+    ``rearranged_bytes`` are weights that a processor keeps a second time in an order of its own, while the file stays
+    mapped.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ModelRef:
     bits_per_weight: float | None = None
     has_chat_template: bool | None = None
     licence: str | None = None
+    rearranged_bytes: int = 0
 
     @property
     def label(self) -> str:
@@ -124,6 +127,10 @@ class Load:
     content: str = ""
     duration_s: float | None = None
     trial_s: float | None = None
+
+    def warms(self, other: Load) -> bool:
+        """Whether a server that has answered this load is warm for the other one too."""
+        return self.prompt_tok >= other.prompt_tok and self.concurrency >= other.concurrency
 
 
 @dataclass(frozen=True, slots=True)

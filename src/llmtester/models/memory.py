@@ -22,6 +22,9 @@ Device: TypeAlias = Literal["cpu", "gpu"]
 MIB = 1 << 20
 CELL_STEP = 256
 """llama.cpp rounds the cells of a cache up to a multiple of this."""
+REARRANGED_TYPES = frozenset({"Q4_0", "Q4_K", "IQ4_NL"})
+"""Tensor types of which the processor keeps a copy in the order of its vector registers (``CPU_REPACK`` in the engine's
+log; AVX2, and ARM with dot products). Source: ``ggml-cpu/repack.cpp``; Q4_0 *measured*."""
 HOST_SCRATCH_BYTES = MIB
 """What the processor keeps to feed a GPU that runs every layer."""
 
@@ -133,6 +136,16 @@ def estimate(
     if on_gpu:
         needs.append(DeviceNeed("gpu", gpu_weights, round(gpu_kv), gpu_compute, 0))
     return MemoryNeed(tuple(needs))
+
+
+def rearranged_bytes(facts: ModelFacts) -> int:
+    """Weights that exist twice when the processor runs every layer: in the mapped file and rearranged.
+
+    Only the copy is worked on, so the system may drop the mapped pages when memory is short; ``estimate`` leaves them
+    out, and a reading of the server's memory does not. The token embedding is looked up and never rearranged.
+    """
+    total = sum(size for name, size in facts.bytes_by_type if name in REARRANGED_TYPES)
+    return min(total, facts.weights_bytes - facts.input_bytes)
 
 
 def cells(context_tok: int) -> int:

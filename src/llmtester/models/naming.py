@@ -14,6 +14,7 @@ from llmtester.domain.text import printable
 from llmtester.domain.work import ModelRef
 from llmtester.models.facts import ModelFacts
 from llmtester.models.ledger import Pulled
+from llmtester.models.memory import rearranged_bytes
 from llmtester.models.places import Origin
 from llmtester.models.quantization import split_stem, without_quantization
 from llmtester.models.scan import Found
@@ -80,6 +81,7 @@ def _local(found: Found, record: Pulled | None, catalog_names: Mapping[str, str]
         bits_per_weight=facts.bits_per_weight or None,
         has_chat_template=facts.has_chat_template,
         licence=facts.licence or (record.licence if record else None),
+        rearranged_bytes=rearranged_bytes(facts),
     )
     return LocalModel(
         ref=ref,

@@ -110,8 +110,7 @@ class MatrixRunner:
         """One trial of the cell, after the warm-ups that this server start still owes it."""
         known = self._state.cells[cell.key]
         launch = self._state.targets[cell.target.key].launch
-        warmed = known.warmups_in(launch)
-        warmup = warmed < cell.load.warmup_trials
+        warmup = known.warmups_in(launch) < cell.load.warmup_trials and not self._is_warm(cell, launch)
         number = len(known.warmups) if warmup else known.next_trial
         profile = self._bench.profiles[cell.profile]
         seed = self._state.plan.seed
@@ -128,6 +127,15 @@ class MatrixRunner:
             self._emit(CellSkipped(self._now_ns(), cell.key, str(reason)))
         finally:
             self._trial = None
+
+    def _is_warm(self, cell: Cell, launch: int) -> bool:
+        """Whether a neighbour of the cell has warmed its server in this start, with a prompt as long."""
+        neighbours = (other for other in self._state.cells.values() if other.cell.target == cell.target)
+        return any(
+            other.answered_in(launch) and other.cell.load.warms(cell.load)
+            for other in neighbours
+            if other.cell.key != cell.key
+        )
 
     def _next_cell(self) -> Cell | None:
         self._prune()

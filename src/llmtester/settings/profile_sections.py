@@ -80,7 +80,7 @@ class InteractiveSettings(ProfileSection):
         default=_INTERACTIVE.precision_ratio,
         gt=0,
         le=1,
-        description="Trials end when half the 95 % interval is at most this share of the value.",
+        description="Trials end when half the 95 % interval is at most this share of the value or the word is certain.",
     )
 
     @model_validator(mode="after")
