@@ -19,6 +19,7 @@ from llmtester.domain.events import RunEnded
 from llmtester.domain.records import Reading
 from llmtester.domain.work import Cell, Load, Plan, ServerSettings, Target
 from llmtester.engines.fake import FakeEngine
+from llmtester.profiles.batch import BatchProfile
 from llmtester.profiles.interactive import InteractiveProfile
 from llmtester.profiles.stress import StressOptions, StressProfile
 from tests.worlds import SHORT, World
@@ -193,6 +194,24 @@ def test_nobody_passed_nobody_works() -> None:
     assert ended.outcome == "finished"
     (cell,) = [cell for cell in state.cells.values() if cell.cell.profile == "stress"]
     assert "no configuration passed" in cell.skipped
+
+
+def test_wrong_answers_do_not_spare_the_machine() -> None:
+    """Where every model is fast and none reads its documents right, the next to last by size works all the same."""
+    documents = Load("1-at-once", prompt_tok=64, output_tok=16, requests_per_trial=2, min_trials=2, max_trials=2)
+    scripts = [
+        f"{name}?ttft_ms=10&decode_tok_per_s=60&size_mb={mb}&skill=0:Q4_K_M" for name, mb in (("a", 100), ("b", 900))
+    ]
+    work = plan(*scripts)
+    batch = tuple(Cell(target, "batch", documents) for target in work.targets)
+    world = HotWorld()
+    world.profiles["batch"] = BatchProfile()
+    lens = Lens({**HEADLINES, "batch": BatchProfile.headline}, BANDS)
+    state, ended = world.run(replace(work, cells=(*batch, *work.cells)))
+    assert ended.outcome == "finished"
+    assert {cell.rating for cell in summarise(state, lens).cells if cell.profile == "batch"} == {Rating.POOR}
+    worked_on = [cell for cell in state.cells.values() if cell.cell.profile == "stress" and cell.trials]
+    assert [cell.cell.target.model.name for cell in worked_on] == ["a"]
 
 
 def test_a_resumed_run_chooses_alike_and_goes_on() -> None:

@@ -1,24 +1,29 @@
 """Which configuration works without a pause: one for a run, chosen from what everything else showed. Pure.
 
 Of those that passed, that is whose other results are all rated acceptable or better, the next to last by size: large
-enough to be worth a long run, and not the one that the machine can only just hold. Where nothing else was asked for,
-all count as passed.
+enough to be worth a long run, and not the one that the machine can only just hold. Where nobody gave good answers, who
+was fast enough passed: whether the machine holds does not depend on them. Where nothing else was asked for, all did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from llmtester.analysis import ratings
 from llmtester.analysis.endurance import is_continuous
 from llmtester.analysis.lens import Lens
+from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.progress import Progress
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summarise import summarise
-from llmtester.analysis.summary import Rating
+from llmtester.analysis.summary import CellSummary, Rating, Summary
 from llmtester.domain.text import printable
 from llmtester.domain.work import ModelRef
 
 PASSING = frozenset({Rating.EXCELLENT, Rating.GOOD, Rating.ACCEPTABLE})
+
+ABOUT_ANSWERS = frozenset({"accuracy_ratio", "facts_ratio"})
+"""Metrics that say something about a model and nothing about the machine."""
 
 
 class StressChoice:
@@ -70,13 +75,20 @@ class StressChoice:
         models = dict.fromkeys(cell.cell.target.model for cell in self._continuous())
         if any(not is_continuous(cell) for cell in self._state.cells.values()):
             summary = summarise(self._state, self._lens)
-            of_target = {target.key: target.model for target in summary.targets}
-            given: dict[ModelRef, list[Rating]] = {}
-            for cell in summary.cells:
-                if cell.load.duration_s is None and cell.rating is not Rating.NOT_RATED:
-                    given.setdefault(of_target[cell.target], []).append(cell.rating)
-            models = dict.fromkeys(model for model in models if PASSING.issuperset(given.get(model, [Rating.FAILED])))
+            passed = _all_pass(summary, lambda cell: cell.rating)
+            able = passed & models.keys() or _all_pass(summary, self._speed)
+            models = dict.fromkeys(model for model in models if model in able)
         return tuple(sorted(models, key=lambda model: (model.size_bytes, model.label)))
+
+    def _speed(self, cell: CellSummary) -> Rating:
+        """The rating without what concerns the answers; not rated where nothing else decides."""
+        bands = ratings.bands_for(cell.profile, self._lens.bands)
+        names = [name for name in self._lens.headlines.get(cell.profile, ()) if name in bands.keys() - ABOUT_ANSWERS]
+        if cell.rating is Rating.FAILED:
+            return Rating.FAILED
+        if not names:
+            return Rating.NOT_RATED
+        return ratings.rate_cell(cell.metrics, [METRICS[name].info for name in names], bands)[0]
 
     def _continuous(self) -> list[CellState]:
         return [cell for cell in self._state.cells.values() if is_continuous(cell)]
@@ -88,6 +100,17 @@ class StressChoice:
     def _loads(self, model: ModelRef) -> bool:
         cells = [cell for cell in self._continuous() if cell.cell.target.model == model]
         return any(self._state.target_of(cell.cell.key).load_failure is None for cell in cells)
+
+
+def _all_pass(summary: Summary, rating_of: Callable[[CellSummary], Rating]) -> set[ModelRef]:
+    """Models of which something was rated, and everything that was rated passed."""
+    of_target = {target.key: target.model for target in summary.targets}
+    given: dict[ModelRef, list[Rating]] = {}
+    for cell in summary.cells:
+        rating = rating_of(cell)
+        if cell.load.duration_s is None and rating is not Rating.NOT_RATED:
+            given.setdefault(of_target[cell.target], []).append(rating)
+    return {model for model, found in given.items() if PASSING.issuperset(found)}
 
 
 def _begun(cell: CellState) -> bool:
