@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtester.analysis.forecast import Forecast, Seen, rearranged_bytes
+from llmtester.analysis.kernels import work_of
 from llmtester.analysis.line import Line
 from llmtester.analysis.progress import Progress
 from llmtester.analysis.state import RunState
@@ -55,6 +56,14 @@ def test_both_costs_of_a_token_are_found(work: float, byte: float) -> None:
     assert seconds == pytest.approx(3 * work + 3 * byte, rel=0.05)
     assert costs.count == 6
     assert 0.02 < sd < 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "work"), [("Q4_K_M", 0.7), ("q5_0", 1.65), ("IQ3_XXS", 3.05), ("IQ4_XS", 1.25), ("BF16", 1.0), ("", 1.0)]
+)
+def test_a_weight_costs_what_its_type_costs(name: str, work: float) -> None:
+    """By the main type of a file; what is not known costs the usual."""
+    assert work_of(name) == work
 
 
 def test_a_slow_core_makes_quantizations_alike() -> None:

@@ -1,9 +1,9 @@
 """What is to come, learned while a run goes on: memory, speed and time, each with an interval that narrows.
 
-Writing unpacks and reads every weight once per token, so its time is a cost per weight and one per byte
-(``analysis.token_time``); reading a prompt works on every weight, so it follows the parameters; memory follows what the
-headers said, and starting the bytes. The last three are lines on logarithms (``analysis.line``). Each begins as the
-plan's own guess and is bent by every target that was measured.
+Writing unpacks and reads every weight once per token, so its time is a cost per weight, by its type
+(``analysis.kernels``), and one per byte (``analysis.token_time``); reading a prompt works on every weight, so it
+follows the parameters; memory follows what the headers said, and starting the bytes. The last three are lines on
+logarithms (``analysis.line``). Each begins as the plan's own guess and is bent by every target that was measured.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from llmtester.analysis import costs
 from llmtester.analysis.costs import Hardware
+from llmtester.analysis.kernels import work_of
 from llmtester.analysis.line import Line
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.state import CellState, RunState
@@ -26,7 +27,7 @@ CONFIDENCE = 0.95
 Z = 1.96
 """Two-sided 95 % of the normal distribution."""
 
-UNMEASURED_SD_RATIO, MEASURED_SD_RATIO = 1.0, 0.5
+UNMEASURED_SD_RATIO, MEASURED_SD_RATIO = 1.0, 0.3
 """How far the cost of a byte is off, without and with a measured bandwidth of the memory."""
 
 WORK_SD_RATIO = 8.0
@@ -34,7 +35,7 @@ WORK_SD_RATIO = 8.0
 by a factor that nobody knows before the first file was measured."""
 
 KERNEL_SD = 0.08
-"""How far the speeds of two quantizations are off the sum of both costs, because their kernels differ."""
+"""How far the speeds of two quantizations are off the sum of both costs, because kernels differ between processors."""
 
 MEMORY_SD, MEMORY_SCATTER = 0.15, 0.03
 
@@ -83,7 +84,7 @@ class Forecast:
         """Bend the lines by one measured target."""
         model = seen.target.model
         if seen.decode_tok_per_s and model.size_bytes > 0:
-            self._decode.add(costs.weights_count(model), model.size_bytes, 1 / seen.decode_tok_per_s)
+            self._decode.add(_work(model), model.size_bytes, 1 / seen.decode_tok_per_s)
         if seen.prefill_tok_per_s and model.size_bytes > 0:
             self._prefill.add(costs.weights_count(model), 1 / seen.prefill_tok_per_s)
         need = self._need_bytes.get(seen.target.key)
@@ -95,7 +96,7 @@ class Forecast:
 
     def decode_tok_per_s(self, model: ModelRef) -> Estimate:
         """Writing speed, one request at a time."""
-        seconds, sd = self._decode.at(costs.weights_count(model), max(1, model.size_bytes))
+        seconds, sd = self._decode.at(_work(model), max(1, model.size_bytes))
         return _rate(math.log(seconds), sd, self._decode.count)
 
     def prefill_tok_per_s(self, model: ModelRef) -> Estimate:
@@ -114,6 +115,11 @@ class Forecast:
         """Seconds until a server is ready."""
         middle, sd = self._start.at(costs.start_s(model))
         return Estimate(math.exp(middle), math.exp(middle - Z * sd), math.exp(middle + Z * sd), self._start.count)
+
+
+def _work(model: ModelRef) -> float:
+    """Weights, each as often as its type costs more than the usual one."""
+    return costs.weights_count(model) * work_of(model.quantization)
 
 
 def _rate(middle: float, sd: float, count: int) -> Estimate:
