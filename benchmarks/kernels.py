@@ -104,10 +104,13 @@ def _write(path: Path, kind: str) -> Path:
     return path
 
 
+def _model(path: Path, kind: str) -> ModelRef:
+    return ModelRef(kind, kind, str(path), path.stat().st_size, kind)
+
+
 async def _token_s(path: Path, kind: str, folder: Path) -> float:
     """Seconds a token, median over a few answers of one server start, as the server counts them."""
-    model = ModelRef(kind, kind, str(path), path.stat().st_size, kind)
-    target = Target("embedded", model, ServerSettings(context_tok=256, threads=1))
+    target = Target("embedded", _model(path, kind), ServerSettings(context_tok=256, threads=1))
     async with EmbeddedEngine(EngineOptions(folder=folder)).open(target, folder) as session:
         took = []
         for number in range(3):
