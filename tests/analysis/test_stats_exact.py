@@ -12,6 +12,12 @@ T96_2 = 0.96 * math.sqrt(2 / (4 * 0.98 * 0.02))
 """Student's t with two degrees of freedom has a closed form; 96 % two-sided is 4.8487."""
 
 
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """A mutant shares the memory of the tests before it, which must not hold the quantiles of the original."""
+    stats.student_t.cache_clear()
+
+
 def test_the_median_of_few() -> None:
     """The middle one of three, halfway between the middle two of four, whatever their order."""
     assert stats.median([3.0, 1.0, 9.0]) == 3.0
@@ -26,6 +32,14 @@ def test_a_percentile_lies_between_two_order_statistics() -> None:
     assert stats.percentile(squares[::-1], 90) == pytest.approx(676 + 0.1 * 53)
     assert stats.percentile([32.0, 1.0, 2.0, 16.0, 4.0, 8.0], 50) == 6.0
     assert stats.percentile([7.0], 1) == 7.0
+    assert stats.percentile([0.0, 100.0], 5) == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(("percent", "floor"), [(50, 5), (90, 29), (95, 59), (99, 299)])
+def test_how_many_samples_a_percentile_needs(percent: float, floor: int) -> None:
+    """The first count at which it is unlikely that all lie below: one in twenty."""
+    assert stats.percentile_floor(percent) == floor
+    assert (percent / 100) ** floor <= 0.05 < (percent / 100) ** (floor - 1)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +50,8 @@ def test_a_percentile_lies_between_two_order_statistics() -> None:
         (0.95, 3, 3.182446305283708),
         (0.95, 4, 2.776445105197798),
         (0.95, 5, 2.570581835636315),
+        (0.95, 9, 2.2621571627409915),
+        (0.95, 30, 2.0422724563012373),
         (0.998, 3, 10.214531852407387),
         (0.5, 1, 1.0),
         (0.99999, 1, 1e4),
@@ -116,6 +132,8 @@ def test_an_interval_of_a_speed_is_t_on_the_logarithm_of_the_ratio() -> None:
     assert small is not None
     assert small[0] * small[1] == pytest.approx(4.0)
     assert stats.ratio_interval([1.0, 1.0, 1.0], [-1.0, -1.0, 1.0]) is None
+    assert stats.ratio_interval([1.0, 1.0, 1.0], [-1.0, 0.0, 1.0]) is None
+    assert stats.ratio_interval([-1.0, 0.0, 1.0], [1.0, 1.0, 1.0]) is None
     with pytest.raises(ValueError, match="zip"):
         stats.ratio_interval([1.0, 1.0, 1.0], [1.0, 1.0])
 
