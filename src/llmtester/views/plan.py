@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from llmtester.analysis import costs
 from llmtester.domain.text import counted, human_bytes, human_duration, printable
-from llmtester.domain.work import Plan
+from llmtester.domain.work import Cell, Plan
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -14,8 +14,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     for target, cells in plan.by_target():
         model = target.model
         size = human_bytes(model.size_bytes)
-        loads = ", ".join(f"{printable(cell.profile, 40)}/{printable(cell.load.name, 40)}" for cell in cells)
-        yield f"{printable(model.label, 60)}  {size}  {printable(target.engine, 20)}  {loads}"
+        yield f"{printable(model.label, 60)}  {size}  {printable(target.engine, 20)}  {_loads(cells)}"
     yield from dict.fromkeys(
         f"skipped: {printable(skip.cell.target.model.label, 60)} {skip.cell.profile}: {printable(skip.reason)}"
         for skip in plan.skips
@@ -27,8 +26,16 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     if memory is not None:
         yield f"memory: up to {human_bytes(memory)} for a server"
     yield f"disk: about {human_bytes(costs.journal_bytes(plan.cells, plan.visit_trials))} for the journal"
-    if plan.visit_trials is not None:
+    if plan.visit_trials is not None and len(plan.targets) > 1:
         visit = counted(plan.visit_trials, "trial")
         yield f"race: {visit} of each cell in a visit, until nothing more can change the advice"
     cells_said, starts_said = counted(len(plan.cells), "cell"), counted(len(plan.targets), "server start")
     yield f"{cells_said}, {starts_said}, {expected}; plan {plan.digest}"
+
+
+def _loads(cells: Sequence[Cell]) -> str:
+    """``interactive: short, medium; batch: 1-at-once``."""
+    names: dict[str, list[str]] = {}
+    for cell in cells:
+        names.setdefault(cell.profile, []).append(printable(cell.load.name, 40))
+    return "; ".join(f"{printable(profile, 40)}: {', '.join(loads)}" for profile, loads in names.items())
