@@ -114,9 +114,11 @@ def _tells_facts(event: Mapping[str, Any]) -> bool:
     """Whether an event holds more than output. Most do not, and this is looked at for each token."""
     if "stop" in event or "usage" in event or "timings" in event or "stats" in event:
         return True
-    for choice in mappings(event.get("choices")):  # noqa: SIM110 - a generator costs more than the loop
-        if choice.get("finish_reason"):
-            return True
+    choices = event.get("choices")
+    if isinstance(choices, list):
+        for choice in choices:  # a list of its own, or a generator, costs more than the loop
+            if isinstance(choice, dict) and choice.get("finish_reason"):
+                return True
     return False
 
 

