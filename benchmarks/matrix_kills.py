@@ -32,6 +32,7 @@ MODELS = ",".join(f"m{n}?ttft_ms=20&decode_tok_per_s={30 + 7 * n}&noise=0.05&rea
 FAKE = ["--engine", "fake", "--models", MODELS, "--set", "models.folders=[models]"]
 TIMES = frozenset(
     {"run_id", "started_unix_ns", "duration_s", "load_s", "load_ns", "wall_time_s", "resumed_count", "starts_count"}
+    | {"ttft_cold_ms"}  # one answer of each server start, and what is killed starts more often
 )
 SENSED = frozenset({"findings", "cautions", "certainty"})
 """Fields of a result that say when, how long or in how many starts, and what the sensors of the real machine saw: they
