@@ -1,7 +1,8 @@
 """The race on real servers: a ladder of the starter model, against measuring everything with ten trials a cell.
 
 The order is the same if no pair that either run tells apart stands the other way round in the other one. Besides, where
-the time of a quick run goes. Needs a machine that is quiet for about five minutes.
+the time of a quick run goes, with answers as long as a person's run has them. Needs a machine that is quiet for ten
+minutes.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def run() -> dict[str, object]:
             profiles__interactive__min_trials=10,
             profiles__interactive__max_trials=10,
         )
-        quick, _ = rungs.run(ladder, Path(name) / "quick", run__quick=True, models__quants=list(rungs.RUNGS))
+        quick, _ = rungs.run(ladder, Path(name) / "quick", {}, run__quick=True, models__quants=list(rungs.RUNGS))
     ratio = raced.duration_s / full.duration_s
     spent = quick.wall_time_s
     measured_ratio = spent["measured"] / sum(spent.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from llmtester.store import journal
 from llmtester.store.runs import RunFolder
 
 RUNGS = ("Q4_0", "Q5_0", "Q8_0", "F16")
-SHORT_ANSWERS = {"profiles.interactive.short.output_tok": 64, "profiles.interactive.medium.output_tok": 64}
+SHORT_ANSWERS: Mapping[str, Any] = {
+    "profiles.interactive.short.output_tok": 64,
+    "profiles.interactive.medium.output_tok": 64,
+}
 
 
 def write(folder: Path) -> Path:
@@ -28,8 +32,13 @@ def write(folder: Path) -> Path:
     return folder
 
 
-def run(ladder: Path, folder: Path, **settings: Any) -> tuple[Any, RunFolder]:
-    """Summary and folder of a real run; ``settings`` are dotted names with ``__`` for the dot."""
+def run(
+    ladder: Path, folder: Path, answers: Mapping[str, Any] = SHORT_ANSWERS, **settings: Any
+) -> tuple[Any, RunFolder]:
+    """Summary and folder of a real run; ``settings`` are dotted names with ``__`` for the dot.
+
+    ``answers``: how long answers are, by default shorter than those of a person's run, so that a ladder takes minutes.
+    """
     import llmtester
 
     overrides = {
@@ -37,7 +46,7 @@ def run(ladder: Path, folder: Path, **settings: Any) -> tuple[Any, RunFolder]:
         "models.folders": [str(ladder)],
         "run.output_dir": str(folder),
         "server.threads": max(1, (os.cpu_count() or 2) - 1),  # the client has a core of its own: less noise
-        **SHORT_ANSWERS,
+        **answers,
         **{name.replace("__", "."): value for name, value in settings.items()},
     }
     done = llmtester.run(llmtester.load_settings(overrides=overrides, env={}))
