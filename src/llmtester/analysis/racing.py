@@ -121,7 +121,6 @@ class _Round:
         self, entrants: Sequence[Entrant], rules: Rules, place: int, before: Mapping[str, RaceVerdict]
     ) -> None:
         self._rules = rules
-        self._before = before
         self._alive = [entrant for entrant in entrants if entrant.key not in before]
         self._standing = [
             entrant for entrant in entrants if entrant.key not in before or before[entrant.key].word != "dropped"
