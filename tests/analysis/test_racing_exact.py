@@ -577,3 +577,29 @@ def test_who_lacks_the_deciding_speed_is_dropped_without_a_ratio() -> None:
     fast = entrant("fast", logs={WAIT: around(500), SPEED: around(60)})
     found = judge([mute, fast], rules(2, 4, metrics=(TTFT, DECODE)))
     assert found["mute"] == RaceVerdict("dropped", "dropped: slower than model fast", "fast", None)
+
+
+def test_words_are_those_of_the_bands_that_were_given() -> None:
+    """40 tok/s is excellent by the built-in bands and poor for somebody who wants 60 at least."""
+    alone = entrant("alone", around(40, 0.001, -0.001, 0.0))
+    strict = {**BANDS, "decode_tok_per_s": (100.0, 80.0, 60.0)}
+    lone = rules(3, least=3, one_start=True)
+    assert judge([alone], lone)["alone"].because == "excellent for certain"
+    assert judge([alone], replace(lone, bands=strict))["alone"].because == "poor for certain"
+
+
+def test_a_load_that_one_cannot_hold_does_not_hide_the_others() -> None:
+    """A model whose context is too short for the first load is judged by the second."""
+    both = replace(two_loads(3, least=3, one_start=True), quotas={"long": (3,), "short": (3,)})
+    short_only = entrant("short", around(20, 0.001, -0.001, 0.0))
+    assert judge([short_only], both)["short"].because == "good for certain"
+
+
+def test_loads_with_fewer_rounds_stay_at_their_last() -> None:
+    """A load whose trials are used up enters later rounds with all of them."""
+    quotas_of = {"short": (3,), "long": (3, 6)}
+    ends = replace(rules(one_start=True), quotas=quotas_of, least={"short": 3, "long": 5})
+    wide = around(40, 0.001, -0.001, 0.0)
+    logs = {SPEED: wide, LONG_SPEED: [*wide, *wide]}
+    made = entrant("alone", logs=logs, rounds_count=2)
+    assert judge([made], ends)["alone"].word == "ready"
