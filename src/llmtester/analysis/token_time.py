@@ -28,38 +28,46 @@ class TokenTime:
     byte_s: float
     byte_sd_s: float
     scatter: float
-    _points: list[tuple[float, float]] = field(default_factory=list, init=False)
-
-    @property
-    def count(self) -> int:
-        """Measured points."""
-        return len(self._points)
+    count: int = 0
+    _w: float = field(default=0.0, init=False)
+    _s: float = field(default=0.0, init=False)
+    _ww: float = field(default=0.0, init=False)
+    _ws: float = field(default=0.0, init=False)
+    _ss: float = field(default=0.0, init=False)
 
     def add(self, weights_count: float, size_bytes: float, seconds: float) -> None:
-        """Learn what one file took; all positive."""
-        self._points.append((weights_count / seconds, size_bytes / seconds))
+        """Learn what one file took; all positive.
+
+        Divided by what was measured, the sum of both costs should be one; sums of those shares are all that is kept.
+        """
+        w, s = weights_count / seconds, size_bytes / seconds
+        self.count += 1
+        self._w += w
+        self._s += s
+        self._ww += w * w
+        self._ws += w * s
+        self._ss += s * s
 
     def at(self, weights_count: float, size_bytes: float) -> tuple[float, float]:
         """Seconds expected for a file, and the standard deviation of their logarithm for one new measurement."""
         noise = self.scatter**2
         for _ in range(3):  # the scatter depends on the costs and the costs, a little, on the scatter
             work, byte, covariance = self._posterior(noise)
-            misses = [work * weights + byte * size - 1 for weights, size in self._points]
-            squares = sum(miss * miss for miss in misses)
-            noise = (PRIOR_POINTS * self.scatter**2 + squares) / (PRIOR_POINTS + self.count)
+            squares = work * work * self._ww + 2 * work * byte * self._ws + byte * byte * self._ss
+            squares += self.count - 2 * work * self._w - 2 * byte * self._s
+            noise = (PRIOR_POINTS * self.scatter**2 + max(0.0, squares)) / (PRIOR_POINTS + self.count)
         seconds = work * weights_count + byte * size_bytes
         spread = covariance[0] * weights_count**2 + covariance[2] * size_bytes**2
         spread += 2 * covariance[1] * weights_count * size_bytes
         return seconds, min(WIDEST_SD_LN, math.sqrt(max(0.0, spread) / seconds**2 + noise))
 
     def _posterior(self, noise: float) -> tuple[float, float, tuple[float, float, float]]:
-        """Both costs and their variances with the covariance between: normal equations of points that, divided by what
-        was measured, should all be one."""
-        a11 = 1 / self.work_sd_s**2 + sum(weights * weights for weights, _ in self._points) / noise
-        a22 = 1 / self.byte_sd_s**2 + sum(size * size for _, size in self._points) / noise
-        a12 = sum(weights * size for weights, size in self._points) / noise
-        b1 = self.work_s / self.work_sd_s**2 + sum(weights for weights, _ in self._points) / noise
-        b2 = self.byte_s / self.byte_sd_s**2 + sum(size for _, size in self._points) / noise
+        """Both costs, and their variances with the covariance between: the normal equations."""
+        a11 = 1 / self.work_sd_s**2 + self._ww / noise
+        a22 = 1 / self.byte_sd_s**2 + self._ss / noise
+        a12 = self._ws / noise
+        b1 = self.work_s / self.work_sd_s**2 + self._w / noise
+        b2 = self.byte_s / self.byte_sd_s**2 + self._s / noise
         determinant = a11 * a22 - a12 * a12
         work, byte = (a22 * b1 - a12 * b2) / determinant, (a11 * b2 - a12 * b1) / determinant
         if work < 0:
