@@ -555,7 +555,15 @@ def test_who_was_dropped_drops_nobody_any_more() -> None:
     slow = entrant("slow", [*still(10), *still(10 * math.exp(30))], rounds_count=2)
     middle = entrant("middle", [*around(50, 0.2, -0.2), *still(50)], rounds_count=2)
     fast = entrant("fast", still(100, 4), rounds_count=2)
-    assert words(slow, middle, fast) == {"slow": "dropped"}
+    assert words(fast, middle, slow, by=rules(least=4)) == {"slow": "dropped"}
+
+
+def test_who_is_larger_waits_for_one_that_may_reach_a_better_level() -> None:
+    """Acceptable is not yet the best level that anybody can reach while a small one may be good."""
+    edge = steady("edge", 15, parameters_count=5e8)
+    small, large = steady("small", 12, **SMALL), steady("large", 10)
+    assert verdicts(small, large) == {"small": "acceptable for certain; model large is larger and fast enough"}
+    assert verdicts(edge, small, large) == {}
 
 
 def test_who_is_settled_still_drops_others() -> None:
