@@ -95,6 +95,8 @@ def flags() -> Iterator[tuple[str, Misuse]]:
         ("serve", "--port", "abc", "x"): "--port",
         ("serve", "--port", "0", "x"): "--port",
         ("serve", "--port", "99999", "x"): "--port",
+        ("models", "pull", "--json"): "Which model?",
+        ("models", "pull", "ftp://host/a.gguf"): "only http",
         ("serve",): "serve --from latest",
         ("serve", "x", "--from", "latest"): "serve --from latest",
         ("run", "--resume", "--engine", "fake"): "without --resume",
@@ -203,9 +205,17 @@ def models() -> Iterator[tuple[str, Misuse]]:
     yield "rm of a stranger", Misuse(("models", "rm", "a", "--yes", *folder), 6, "--force", writes("m/a.gguf", whole))
     yield "verify of nothing", Misuse(("models", "verify"), 5, "llmtester models pull")
     yield "pull of nonsense", Misuse(("models", "pull", "nonsense"), 5, "owner/repository")
+    yield (
+        "pull of a slip",
+        Misuse(("models", "pull", "qwen2.5-7:Q8_0"), 5, "models pull qwen2.5-7b:Q8_0"),
+    )
+    yield "rm of what was not pulled", Misuse(("models", "rm", "qwen3-8b", "--yes"), 5, "models pull qwen3-8b")
+    yield (
+        "info of a slip",
+        Misuse(("models", "info", "tinny", *folder), 5, "did you mean Tiny?", writes("m/a.gguf", whole)),
+    )
     yield "pull out of the folder", Misuse(("models", "pull", "a/../b"), 2, "fix:")
     yield "pull of an absent file", Misuse(("models", "pull", "./none.gguf"), 2, "fix:")
-    yield "pull by a bad scheme", Misuse(("models", "pull", "ftp://host/a.gguf"), 2, "fix:")
     yield "pull of three parts", Misuse(("models", "pull", "a/b/c/d"), 2, "fix:")
     hub = (("HF_ENDPOINT", "not an address"),)
     yield "pull from no address", Misuse(("models", "pull", "a/b"), 2, "HF_ENDPOINT", environment=hub)
@@ -230,6 +240,8 @@ def models() -> Iterator[tuple[str, Misuse]]:
         )
     yield "run without any model", Misuse(("run", "--engine", "embedded"), 5, "models pull starter")
     yield "run of an absent model", Misuse((*embedded, "--models", "b"), 5, "models list", writes("m/a.gguf", whole))
+    yield "run of what was not pulled", Misuse((*embedded, "--models", "qwen3-8b"), 5, "models pull qwen3-8b")
+    yield "run of a name without any model", Misuse(("run", "--yes", "--models", "x"), 5, "models pull starter")
     yield "run of an absent quant", Misuse((*embedded, "--quants", "Q9"), 5, "models list", writes("m/a.gguf", whole))
     yield "run of an absent fake", Misuse(("run", "--engine", "fake", "--models", "nosuch"), 5, "llmtester models list")
     yield "run with no such program", Misuse(("run", "--engine", "llama-server"), 6, "engine.llama_server")
@@ -276,6 +288,7 @@ def runs() -> Iterator[tuple[str, Misuse]]:
     for name, content in damages.items():
         for words in (("report",), ("watch",), ("run", "--resume"), ("compare", RUN_ID, RUN_ID)):
             yield f"{' '.join(words)} of a journal that is {name}", Misuse(words, 6, "fix:", writes(journal, content))
+    yield "compare of one run", Misuse(("compare", "latest", "latest"), 5, "differ from itself", _real_run)
     yield "report of a slip", Misuse(("report", "20261124-120000-1a2c"), 5, RUN_ID, writes(journal, b"x"))
     yield "report of a folder", Misuse(("report", "./m"), 5, "journal.jsonl", writes("m/a", ""))
     yield "report in no format", Misuse(("report", "--format", "pdf"), 2, "csv, html, json, md", _real_run)
@@ -284,7 +297,7 @@ def runs() -> Iterator[tuple[str, Misuse]]:
     yield "runs where nobody may write", Misuse((*FAKE, "--output-dir", "/proc/none"), 6, "--output-dir")
     yield "state below a file", Misuse(FAKE, 6, "writable", writes("s", ""), (("XDG_STATE_HOME", "HOME/s/x"),))
     pack = ("quality", "reference", "import", "p.jsonl")
-    yield "import of nothing", Misuse(pack, 6, "fix:")
+    yield "import of nothing", Misuse(pack, 6, "llmtester quality reference export")
     yield "import of rubbish", Misuse(pack, 6, "fix:", writes("p.jsonl", "rubbish\n"))
     export = ("quality", "reference", "export", "latest", "x.jsonl")
     yield "export without quality", Misuse(export, 5, "quality", _real_run)

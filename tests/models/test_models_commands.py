@@ -111,11 +111,29 @@ def test_json_everywhere(cli: Cli) -> None:
 
 
 def test_bare_pull_without_a_terminal(cli: Cli) -> None:
-    """Without a terminal the list of what fits is printed and the exit code is 2."""
+    """Without a terminal the list of what fits is printed, for a program nothing is, and the exit code is 2."""
     code, out, err = cli("pull")
-    assert code == 2
-    assert "starter" in out
-    assert "Name one" in err
+    assert (code, "starter" in out, "Which model?" in err) == (2, True, True)
+    code, out, err = cli("pull", "--json")
+    assert (code, out, json.loads(err.splitlines()[-1])["exit_code"]) == (2, "", 2)
+
+
+def test_a_name_of_the_catalog_means_the_same_everywhere(cli: Cli, tmp_path: Path) -> None:
+    """What was pulled by its name in the catalog is inspected, planned and removed by it, whatever the file says."""
+    catalog = tmp_path / "models.yaml"
+    catalog.write_text(f"models:\n  - {{name: house-1b, source: {REPOSITORY}, quants: [Q8_0]}}\n")
+    cli.environ["LLMTESTER_MODELS__CATALOG"] = str(catalog)
+    code, _, err = cli("rm", "house-1b", "--yes")
+    assert (code, "fix: llmtester models pull house-1b" in err) == (5, True)
+    assert cli("pull", "house-1b")[0] == 0
+    assert cli.data("info", "House-1B")["model"]["name"] == "Tiny"
+    assert cli.data("info", "house-1b:q8_0")["model"]["name"] == "Tiny"
+    assert cli("info", "house-1b:Q4_K_M")[0] == 5
+    command = [sys.executable, "-m", "llmtester", "run", "--engine", "embedded", "--dry-run", "--models", "house-1b"]
+    planned = subprocess.run(command, env=cli.environ, capture_output=True, text=True, check=True)
+    assert planned.stdout.startswith("Tiny Q8_0")
+    code, out, _ = cli("rm", "house-1b", "--yes")
+    assert (code, out.startswith("deleted ")) == (0, True)
 
 
 def test_bare_pull_lets_a_person_choose(cli: Cli, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from llmtester.analysis.summary import Summary
 from llmtester.domain import errors, events, records
-from llmtester.domain.text import printable
+from llmtester.domain.text import nearest, printable
 from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Skip, Target
 from llmtester.views import text
 from llmtester.views.fit import columns, fitted
@@ -47,6 +48,31 @@ def test_each_use_has_one_line() -> None:
     assert "coding          not measured: llmtester run --profiles interactive,quality" in lines
     assert any(line.startswith("Mind this: Avoid Llama-3.2-1B-Instruct Q4_K_M for figures") for line in lines)
     assert "Start it: llmtester serve --from 20261124T201500-3f9a" in lines
+
+
+def test_what_was_only_played_cannot_be_started() -> None:
+    """A run of the fake engine advises no command that would be refused."""
+    summary = summaries.summary()
+    played = replace(summary, targets=tuple(replace(target, engine="fake") for target in summary.targets))
+    assert not any("llmtester serve" in line for line in text.summary_lines(played, 80))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first"),
+    [
+        ("SMOLLM2", "SmolLM2-135M-Instruct"),  # large and small letters
+        ("smolm2", "SmolLM2-135M-Instruct"),  # a slip in the beginning
+        ("8b", "qwen3-8b"),  # a part
+        ("qwen3-4", "qwen3-4b"),
+        ("qwen34b", "qwen3-4b"),
+        ("frobnicate", None),
+        ("", None),
+    ],
+)
+def test_the_nearest_name_is_the_one_that_was_meant(wanted: str, first: str | None) -> None:
+    """Slips, parts and letters of another size find their name; what resembles nothing finds nothing."""
+    found = nearest(wanted, ["SmolLM2-135M-Instruct", "qwen3-8b", "qwen3-4b", "phi-3.5-mini"], 1)
+    assert found == ([first] if first else [])
 
 
 def test_a_run_without_result_says_so() -> None:

@@ -9,6 +9,7 @@ from llmtester.analysis.advice_ranking import Evidence, Judged, peers
 from llmtester.analysis.advice_rules import INTERACTIVE, KINDS, MEMORY_ALERT_RATIO, QUALITY, Stand, Use
 from llmtester.analysis.contenders import Contender
 from llmtester.analysis.ratings import TOK_PER_WORD
+from llmtester.analysis.serving import PLAYED_ENGINE
 from llmtester.analysis.summary import CategoryResult, CellSummary, Estimate, QualitySummary, Tasks
 from llmtester.domain.text import human_bytes
 
@@ -207,6 +208,8 @@ def cautions(case: Case) -> tuple[str, ...]:
 
 def _cautions(case: Case) -> Iterator[str]:
     winner = case.winner.contender
+    if any(target.engine == PLAYED_ENGINE for target in winner.targets):
+        yield "The fake engine played these answers: no model was measured."
     if winner.doubtful:
         yield (
             f"{winner.label} keeps only {winner.bits:.1f} bits a weight, and nobody measured its answers: "

@@ -17,6 +17,9 @@ USUAL_PORT = "8080"
 
 KEY_PLACE = "YOUR_KEY"
 
+PLAYED_ENGINE = "fake"
+"""The engine that plays a server; what it "recommends" cannot be served."""
+
 SECRET_FLAGS = frozenset({"--api-key", "--api-key-file", "--hf-token", "-hft"})
 
 ONLY_FOR_MEASURING = {

@@ -141,9 +141,11 @@ def _choose_models(settings: Settings, engine: Engine, *, compare: bool) -> sele
                 fix="llmtester run --dry-run without --models shows what it has; llmtester models list shows the rest",
             )
         return selection.select(own, (), quants, quick=quick, compare=compare)
-    scan = model_manager(settings).scan()
+    manager = model_manager(settings)
+    scan = manager.scan()
     if scan.unusable and not scan.models:
         raise scan.unusable[0].error
+    names = manager.local_names(names, scan)
     chosen = selection.select([found.ref for found in scan.models], names, quants, quick=quick, compare=compare)
     unusable = tuple(f"{bad.path.name} is left out: {bad.error.what}" for bad in scan.unusable)
     return replace(chosen, notes=chosen.notes + unusable)

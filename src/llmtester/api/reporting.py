@@ -107,9 +107,16 @@ def _row(folder: RunFolder, settings: Settings) -> RunRow:
 
 
 def compare(settings: Settings, before: str, after: str) -> Comparison:
-    """What changed from one run to the other (each ``latest``, an id or a path). Raises ``NothingToDo`` if they have no
-    cell in common."""
-    states = [RunState(journal.read(find_run(settings, name).journal).events) for name in (before, after)]
+    """What changed from one run to the other (each ``latest``, an id or a path). Raises ``NothingToDo`` if they are one
+    run or have no cell in common."""
+    folders = [find_run(settings, name) for name in (before, after)]
+    states = [RunState(journal.read(folder.journal).events) for folder in folders]
+    if folders[0].run_id == folders[1].run_id:
+        raise NothingToDo(
+            f"Both names mean the run {folders[0].run_id}",
+            why="a run does not differ from itself",
+            fix="name another one: llmtester report list",
+        )
     lenses = [lens(state.plan, settings) for state in states]
     first, second = (summarise(state, seen) for state, seen in zip(states, lenses, strict=True))
     found = side_by_side.compare(first, second, lenses[0].headlines)

@@ -12,7 +12,7 @@ from llmtester.cli.console import interruptible, say
 from llmtester.cli.json_output import print_line
 from llmtester.cli.models_opened import confirm, opened_models, show_choices
 from llmtester.cli.options import Config, JsonLines, ModelFolder, Yes, listed
-from llmtester.domain.errors import ExitCode, NothingToDo
+from llmtester.domain.errors import ConfigurationError, NothingToDo
 from llmtester.domain.text import human_bytes, printable
 
 
@@ -45,7 +45,7 @@ def _pull(source: str | None, quants: tuple[str, ...], opened: tuple[Any, Any], 
     settings, manager = opened
     server = settings.server.as_server_settings()
     if source is None:
-        source = _chosen(manager.choices(server))
+        source = _chosen(manager.choices(server), may_ask=not as_json)
     with PullDisplay(as_json=as_json) as show:
         offers = manager.offers(source, show, quants=quants)
     doubts = []
@@ -68,12 +68,19 @@ def _pull(source: str | None, quants: tuple[str, ...], opened: tuple[Any, Any], 
         typer.echo(printable(model.ref.path, 1000))
 
 
-def _chosen(choices: Any) -> str:
-    """The person's choice by number; without a terminal the list and exit 2."""
-    show_choices(choices)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        say("Name one: llmtester models pull MODEL")
-        raise typer.Exit(ExitCode.USAGE)
+def _chosen(choices: Any, *, may_ask: bool) -> str:
+    """The person's choice by number from the list, which is shown to all but programs.
+
+    Raises ``ConfigurationError`` where nobody can be asked.
+    """
+    if may_ask:
+        show_choices(choices)
+    if not (may_ask and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigurationError(
+            "Which model?",
+            why="none is named, and there is no terminal to choose on",
+            fix="llmtester models pull MODEL; llmtester models list shows what can be pulled by name",
+        )
     number = typer.prompt("Number", type=int, default=1, err=True)
     if not 1 <= number <= len(choices):
         raise NothingToDo(f"there is no number {number}", fix=f"choose 1 to {len(choices)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -70,12 +71,17 @@ def take(
 
 
 @app.command("questions")
-def questions() -> None:
+def questions(as_json: Json = False) -> None:
     """Print the standard questions as JSON, with their hash and right answers.
 
     \b
-    llmtester quality questions
+    llmtester quality questions          the file as it is
+    llmtester quality questions --json   in the object that every command prints
     """
     from llmtester.api.references import standard_questions
 
-    typer.echo(standard_questions(), nl=False)
+    text = standard_questions()
+    if as_json:
+        print_object("questions", json.loads(text))
+        return
+    typer.echo(text, nl=False)

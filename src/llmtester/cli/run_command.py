@@ -136,6 +136,8 @@ def _plan(loaded: Loaded, *, yes: bool) -> Plan:
     try:
         return api.plan(loaded)
     except NoModels:
+        if loaded.settings.models.include:
+            raise  # another model was asked for by name
         say("No model was found on this machine.")
         question = "Fetch the starter model (SmolLM2-135M-Instruct, 98 MB, Apache-2.0)?"
         if not yes and not (sys.stdin.isatty() and typer.confirm(question, default=True, err=True)):

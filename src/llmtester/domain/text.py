@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -26,6 +27,30 @@ def _escaped(char: str) -> str:
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+ALIKE_RATIO = 0.6
+"""What ``difflib`` itself calls a close match."""
+
+
+def nearest(wanted: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Those of ``known`` that a person may have meant by ``wanted``, best first, at most ``count``.
+
+    A name that holds the word comes first, then one that is spelled alike, as a whole or in its beginning; whether
+    letters are large does not matter.
+    """
+    from difflib import SequenceMatcher  # --help needs no likeness
+
+    text = wanted.strip().lower()
+
+    def likeness(name: str) -> float:
+        lower = name.lower()
+        if text in lower:
+            return 1 + len(text) / len(lower)
+        return max(SequenceMatcher(None, text, part).ratio() for part in (lower, lower[: len(text)]))
+
+    scored = sorted(((likeness(name), name) for name in set(known) if text and name), key=lambda one: (-one[0], one[1]))
+    return [name for score, name in scored if score >= ALIKE_RATIO][:count]
 
 
 def human_bytes(size_bytes: float) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmtester.domain.errors import ConfigurationError
-from llmtester.domain.text import printable
+from llmtester.domain.errors import ConfigurationError, NothingToDo
+from llmtester.domain.text import nearest, printable
 from llmtester.domain.work import ServerSettings
 from llmtester.models.memory import EMBEDDED, MIB
 
@@ -33,6 +33,10 @@ BITS_PER_WEIGHT: dict[str, float] = {
 of three from its block size. Small models need more, so the figure only serves before the real size is known."""
 
 
+STARTER_SOURCE = "starter"
+"""The source of the one model that comes from the package index, and its short name."""
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
     """One model that can be pulled by ``name``.
@@ -53,6 +57,11 @@ class CatalogEntry:
     size_bytes: int | None = None
     files: tuple[str, ...] = ()
     note: str = ""
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """What a person may call it, in lower case."""
+        return (self.name.lower(), *((STARTER_SOURCE,) if self.source == STARTER_SOURCE else ()))
 
     def approximate_bytes(self, quantization: str) -> int | None:
         """Size of the file before anybody asked the hub; ``None`` if the list cannot say."""
@@ -77,8 +86,34 @@ class Catalog:
     entries: tuple[CatalogEntry, ...] = ()
 
     def get(self, name: str) -> CatalogEntry | None:
+        """The entry of that name; the starter model also answers to ``starter``."""
         wanted = name.strip().lower()
-        return next((entry for entry in self.entries if entry.name.lower() == wanted), None)
+        return next((entry for entry in self.entries if wanted in entry.spoken), None)
+
+    def source_of(self, wanted: str) -> str:
+        """``name`` or ``name:quantization`` of the catalog as a source; what is no such name, unchanged.
+
+        Raises ``NothingToDo`` with the nearest names for what can only be a name and is none.
+        """
+        name, _, quantization = wanted.strip().partition(":")
+        entry = self.get(name)
+        if entry is None:
+            if "/" not in wanted and not name.lower().endswith(".gguf"):
+                raise self._unknown(name, quantization)
+            return wanted
+        if entry.source == STARTER_SOURCE or ":" in entry.source or entry.source.endswith(".gguf"):
+            return entry.source
+        return f"{entry.source}:{quantization or entry.quants[0]}"
+
+    def _unknown(self, name: str, quantization: str) -> NothingToDo:
+        known = [name for entry in self.entries for name in (entry.name, *entry.spoken[1:])]
+        near = nearest(name, known)
+        suffix = f":{printable(quantization)}" if quantization else ""
+        return NothingToDo(
+            f"the catalog has no {printable(name) + suffix!r}",
+            why=f"it has {', '.join(printable(one) for one in near or known)}",
+            fix=f"llmtester models pull {printable(near[0]) + suffix if near else 'owner/repository:Q4_K_M'}",
+        )
 
     @property
     def names_by_file(self) -> dict[str, str]:

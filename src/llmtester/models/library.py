@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +14,16 @@ from llmtester.domain.work import ServerSettings
 from llmtester.models import catalog as catalogs
 from llmtester.models import ledger, pulling
 from llmtester.models.calibration import Calibration
-from llmtester.models.catalog import Catalog, CatalogEntry
+from llmtester.models.catalog import STARTER_SOURCE, Catalog, CatalogEntry
 from llmtester.models.facts import ModelFacts
 from llmtester.models.facts_cache import FactsCache
 from llmtester.models.fit import Fit, Verdict, fit, memory_of, verdict_of
 from llmtester.models.hub_options import HubOptions
 from llmtester.models.ledger import Pulled
 from llmtester.models.memory import EMBEDDED, MemoryNeed, Overhead, estimate
-from llmtester.models.naming import LocalModel, matching, named
+from llmtester.models.naming import LocalModel, matching, named, of_catalog
 from llmtester.models.progress import OnProgress, silent
 from llmtester.models.pulling import Offer
-from llmtester.models.quantization import equal
 from llmtester.models.retry import Stop
 from llmtester.models.scan import Unusable, scan_folders
 from llmtester.models.spec import parse
@@ -56,7 +56,7 @@ class Choice:
     @property
     def spec(self) -> str:
         """What ``pull`` takes."""
-        return "starter" if self.entry.source == "starter" else f"{self.entry.name}:{self.quantization}"
+        return STARTER_SOURCE if self.entry.source == STARTER_SOURCE else f"{self.entry.name}:{self.quantization}"
 
 
 class ModelManager:
@@ -116,7 +116,7 @@ class ModelManager:
         broken = _unusable(scanned, name)
         if broken is not None:
             raise broken.error
-        found = matching((*scanned.models, *scanned.companions), name)
+        found = self._meant(scanned, name)
         if len(found) > 1:
             labels = ", ".join(printable(model.ref.label) for model in found[:6])
             first = found[0].ref
@@ -126,6 +126,22 @@ class ModelManager:
                 fix=f"say which: `{printable(first.name)}:{printable(first.quantization)}`, or give a path",
             )
         return found[0]
+
+    def local_names(self, names: Sequence[str], scanned: Scan) -> tuple[str, ...]:
+        """``names`` with each name of the catalog replaced by what its files are called on this machine.
+
+        Raises ``NothingToDo`` for a name of the catalog of which nothing is here.
+        """
+        here = {model.ref.name.lower() for model in scanned.models}
+        local: list[str] = []
+        for name in names:
+            asked = name.partition(":")[0]
+            if self.catalog.get(asked) is None or asked.strip().lower() in here:
+                local.append(name)
+            else:
+                refs = [model.ref for model in self._of_catalog(scanned, name)]
+                local += [f"{glob.escape(ref.name)}:{ref.quantization}" for ref in refs]
+        return tuple(local)
 
     def need(self, facts: ModelFacts, settings: ServerSettings) -> MemoryNeed | Absent:
         """Memory that a server needs for the model, with what was learned on this machine."""
@@ -175,7 +191,7 @@ class ModelManager:
         ``wanted`` is ``starter``, a name of the catalog, ``owner/repository:Q4_K_M``, a file of a repository or an
         address. Raises ``NetworkError``, ``NothingToDo``, ``ConfigurationError``.
         """
-        spec = parse(self._from_catalog(wanted), tuple(quants))
+        spec = parse(self.catalog.source_of(wanted), tuple(quants))
         stop = Stop()
         remotes = pulling.remote_models(spec, self.hub, stop)
         self._check_pull_folder()
@@ -246,25 +262,30 @@ class ModelManager:
                 fix="name another folder first in `models.folders`",
             ) from error
 
+    def _meant(self, scanned: Scan, name: str) -> tuple[LocalModel, ...]:
+        """The local models that ``name`` means, by what they are called here or in the catalog."""
+        try:
+            return matching((*scanned.models, *scanned.companions), name)
+        except NothingToDo:
+            if self.catalog.get(name.partition(":")[0]) is None:
+                raise
+        return self._of_catalog(scanned, name)
+
+    def _of_catalog(self, scanned: Scan, name: str) -> tuple[LocalModel, ...]:
+        """What is here of a name of the catalog, or of that name and a quantization."""
+        asked, _, quantization = name.strip().partition(":")
+        entry = self.catalog.get(asked)
+        found = of_catalog(scanned.models, entry.name, _recorded_source(entry), quantization) if entry else ()
+        if not found:
+            raise NothingToDo(
+                f"{printable(name)} is not on this machine",
+                why="the catalog knows it, and it was not fetched yet",
+                fix=f"llmtester models pull {printable(name)}",
+            )
+        return found
+
     def _records(self) -> list[tuple[Path, Pulled]]:
         return [(folder, record) for folder in self.folders for record in ledger.records(folder)]
-
-    def _from_catalog(self, wanted: str) -> str:
-        """``name`` or ``name:quantization`` of the catalog as a source; anything else unchanged."""
-        name, _, quantization = wanted.strip().partition(":")
-        entry = self.catalog.get(name)
-        if entry is None:
-            if "/" not in wanted and "." not in Path(name).suffix and wanted.strip().lower() != "starter":
-                names = ", ".join(printable(known.name) for known in self.catalog.entries)
-                raise NothingToDo(
-                    f"the catalog has no {printable(wanted)!r}",
-                    why=f"it has {names}",
-                    fix="use one of these, or write owner/repository:Q4_K_M",
-                )
-            return wanted
-        if entry.source == "starter" or ":" in entry.source or entry.source.endswith(".gguf"):
-            return entry.source
-        return f"{entry.source}:{quantization or entry.quants[0]}"
 
     def _choice(self, entry: CatalogEntry, settings: ServerSettings, local: Sequence[LocalModel]) -> Choice:
         options = []
@@ -274,12 +295,7 @@ class ModelManager:
         best = next((option for option in options if option[2] == "fits"), None)
         best = best or min(options, key=lambda option: option[1] if option[1] is not None else 0)
         quantization, need, verdict = best
-        here = any(
-            model.pulled is not None
-            and model.pulled.source in (entry.source, pulling.INDEX_SOURCE if entry.source == "starter" else "")
-            and equal(model.ref.quantization, quantization)
-            for model in local
-        )
+        here = bool(of_catalog(local, entry.name, _recorded_source(entry), quantization))
         known = verdict or Absent("the catalog does not say how large it is")
         return Choice(entry, quantization, entry.approximate_bytes(quantization), need, known, here)
 
@@ -291,6 +307,11 @@ class ModelManager:
         raise EnvironmentNotReady(
             f"{printable(str(path))} was fetched and is not found again", fix="see `llmtester models list`"
         )
+
+
+def _recorded_source(entry: CatalogEntry) -> str:
+    """How the record of a pull names the source of an entry."""
+    return pulling.INDEX_SOURCE if entry.source == STARTER_SOURCE else entry.source
 
 
 def _unusable(scanned: Scan, name: str) -> Unusable | None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llmtester.domain.errors import NothingToDo
-from llmtester.domain.text import printable
+from llmtester.domain.errors import NoModels, NothingToDo
+from llmtester.domain.text import nearest, printable
 from llmtester.domain.work import ModelRef
 from llmtester.models.facts import ModelFacts
 from llmtester.models.ledger import Pulled
 from llmtester.models.memory import rearranged_bytes
 from llmtester.models.places import Origin
-from llmtester.models.quantization import split_stem, without_quantization
+from llmtester.models.quantization import equal, split_stem, without_quantization
 from llmtester.models.scan import Found
 
 NONAMES = frozenset(
@@ -116,13 +115,24 @@ def matching(models: Sequence[LocalModel], wanted: str) -> tuple[LocalModel, ...
     patterned = [model for model in models if any(fnmatch.fnmatchcase(name, text) for name in _spellings(model))]
     if patterned:
         return tuple(patterned)
-    names = sorted({model.ref.name for model in models})
-    close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4)
-    shown = ", ".join(printable(name) for name in close)
+    if not models:
+        raise NoModels("There is no model on this machine yet", fix="llmtester models pull starter")
+    close = [printable(name) for name in nearest(wanted, {model.ref.name for model in models})]
     raise NothingToDo(
         f"no model here is called {printable(wanted)!r}",
-        why=f"close names: {shown}" if close else f"models found here: {len(models)}",
-        fix="see `llmtester models list`",
+        why=f"did you mean {' or '.join(close)}?" if close else f"models found here: {len(models)}",
+        fix="llmtester models list",
+    )
+
+
+def of_catalog(models: Sequence[LocalModel], name: str, source: str, quantization: str = "") -> tuple[LocalModel, ...]:
+    """The models that the catalog calls ``name`` or that were fetched from its ``source``; of one quantization, if it
+    is named."""
+    return tuple(
+        model
+        for model in models
+        if (model.ref.name.lower() == name.lower() or (model.pulled is not None and model.pulled.source == source))
+        and (not quantization or equal(model.ref.quantization, quantization))
     )
 
 

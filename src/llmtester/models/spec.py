@@ -51,6 +51,9 @@ def parse(text: str, quants: tuple[str, ...] = ()) -> Spec:
         return FromIndex()
     if wanted.startswith(("http://", "https://")):
         return _address(wanted, quants)
+    if "://" in wanted and not wanted.startswith("hf://"):
+        scheme = printable(wanted.partition("://")[0])
+        raise ConfigurationError(f"models are not fetched by {scheme}", why="only http and https are", fix=_FORMS)
     for prefix in ("hf://", "hf:", "hf.co/", "huggingface.co/"):
         wanted = wanted.removeprefix(prefix)
     return _hub(wanted, quants)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from llmtester.domain.errors import NoModels, NothingToDo
+from llmtester.domain.text import nearest
 from llmtester.domain.work import ModelRef
 
 QUICK_QUANTIZATIONS = ("Q4_K_M", "Q5_K_M")
@@ -98,7 +98,7 @@ def _same(one: str, other: str) -> bool:
 
 def _nothing(what: str, wanted: str, known: Iterable[str]) -> NothingToDo:
     names = sorted(set(known))
-    near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+    near = nearest(wanted, names, 1)
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     why = f"did you mean {near[0]}?" if near else f"there is: {shown}"
     return NothingToDo(what, why=why, fix="llmtester models list")

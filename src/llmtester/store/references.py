@@ -75,6 +75,10 @@ def write(events: Sequence[Event], target: Target, path: Path) -> int:
 
 def read(path: Path) -> Pack:
     """The pack in a file. Raises ``StoreError`` for anything else, also for a pack that was cut short."""
+    if not path.is_file():
+        raise StoreError(
+            f"There is no reference pack {path}", fix="write one: llmtester quality reference export latest FILE"
+        )
     recorded = journal.read(path)
     first = recorded.events[0]
     facts = next((one.facts for one in recorded.events if isinstance(one, TargetReady)), None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from llmtester.analysis.advice import UNKNOWN
+from llmtester.analysis.serving import PLAYED_ENGINE
 from llmtester.analysis.summary import Advice, CellSummary, MetricInfo, Rating, Summary, TargetSummary
 from llmtester.domain.text import human_bytes, human_duration, printable
 from llmtester.views.fit import columns, fitted, padded
@@ -119,7 +120,7 @@ def _verdict(outline: Outline, width: int) -> Iterable[Line]:
         yield from _wrapped(" ".join([sure, *main.why[:2]]), width, "plain")
         for caution in main.cautions[:CAUTIONS_LIMIT]:
             yield from _wrapped(f"Mind this: {caution}", width, "middling", "  ")
-        if main.winner:
+        if main.winner and outline.targets[main.winner].engine != PLAYED_ENGINE:
             yield from _wrapped(f"Start it: llmtester serve --from {outline.summary.run_id}", width, "muted", "  ")
     others = outline.summary.advice[1:]
     if others:
