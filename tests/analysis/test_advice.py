@@ -16,7 +16,7 @@ from llmtester.analysis.summary import Advice, Estimate, Rating, StressResult
 from llmtester.domain.records import Absent
 from llmtester.domain.work import ServerSettings
 
-from .advice_worlds import File, advice, chat_cells, depth_cells, every_advice, target
+from .advice_worlds import File, advice, batch_cells, chat_cells, depth_cells, every_advice, target
 
 BIG = File("Big", billions=14, tok_per_s=6)
 MID = File("Mid", billions=8, tok_per_s=20)
@@ -257,3 +257,26 @@ def test_without_the_winner_the_next_one_wins(files: list[File], use: str) -> No
     if after.winner is None and before.runner_up is not None:
         label = next(file.label for file in files if file.key == before.runner_up)
         assert label in after.verdict
+
+
+def test_a_limit_without_words_is_not_put_into_others() -> None:
+    """Where the share of right facts is closest to its limit, no speed is named at which another would win."""
+    files = [replace(MID, documents_per_hour=90), replace(SMALL, documents_per_hour=80)]
+    cells = [cell for file in files for cell in batch_cells(file)]
+    facts = Estimate(0.71, 0.7, 0.72, 6)
+    tight = [replace(cell, metrics={**cell.metrics, "facts_ratio": facts}) for cell in cells]
+    for measured, told in ((cells, True), (tight, False)):
+        found = next(one for one in advise([target(file) for file in files], measured) if one.use == "batch work")
+        assert found.winner == MID.key
+        assert any("documents an hour" in change for change in found.changes) is told
+
+
+def test_what_did_not_fail_for_its_speed_needs_no_faster_machine() -> None:
+    """A larger model whose server died under one load is not promised to a faster machine; a slow one is."""
+    large = replace(BIG, tok_per_s=20)
+    (good,) = chat_cells(large)
+    lost = replace(good, key=f"{good.key}-lost", status="failed", rating=FAILED, metrics={})
+    for cells, promised in (([good, lost], False), (chat_cells(BIG), True)):
+        (found, *_) = advise([target(MID), target(BIG)], [*chat_cells(MID), *cells])
+        assert (found.use, found.winner, found.runner_up) == ("chat", MID.key, BIG.key)
+        assert any("times as fast" in change for change in found.changes) is promised

@@ -159,3 +159,26 @@ def test_a_missing_value_is_absent() -> None:
     found = change(before, replace(before, cells=(without,)))
     assert found.verdict == "absent"
     assert isinstance(found.change_ratio, Absent)
+
+
+def test_what_is_neither_good_nor_bad_has_changed() -> None:
+    """Longer answers are no better; a difference in them is named without a judgement."""
+
+    def answering(tok: float) -> Summary:
+        run = measured(1)
+        (cell,) = run.cells
+        value, trials = {"completion_tok": Estimate(tok, None, None, 8)}, {"completion_tok": (tok,) * 8}
+        return replace(run, cells=(replace(cell, metrics={**cell.metrics, **value}, per_trial=trials),))
+
+    for before, after in ((20.0, 30.0), (30.0, 20.0)):
+        (cell,) = compare(answering(before), answering(after), {"interactive": ("completion_tok",)}).cells
+        assert [change.verdict for change in cell.changes] == ["changed"]
+
+
+def test_a_server_that_never_started_has_no_build_to_differ() -> None:
+    """Where one run knows no facts of its server, only what was asked of it is compared."""
+    before, after = measured(1), measured(1)
+    (target,) = after.targets
+    unknown = replace(target, facts=None, settings=replace(target.settings, threads=2))
+    (cell,) = compared(before, replace(after, targets=(unknown,))).cells
+    assert cell.differences == ("threads: None then, 2 now",)

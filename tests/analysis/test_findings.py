@@ -14,7 +14,7 @@ from llmtester.analysis.formulas import in_flight_count
 from llmtester.analysis.metrics import METRICS
 from llmtester.analysis.state import RunState
 from llmtester.analysis.summarise import summarise
-from llmtester.analysis.summary import CellSummary, Finding, Rating
+from llmtester.analysis.summary import CellSummary, Estimate, Finding, Rating
 from llmtester.domain.events import Event, Pulse, RunStarted
 from llmtester.domain.records import Absent, Machine, Reading, Sample
 from llmtester.domain.work import Load
@@ -146,6 +146,7 @@ def test_little_needs_requests_that_follow_one_another() -> None:
     """One wave of requests tells nothing; a pause between two waves tells all."""
     wave = [Sample(str(number), 0, 10, (5,)) for number in range(2)]
     assert in_flight_count(wave, 2) == Absent("no request waited for another one")
+    assert in_flight_count([*wave, wave[0]], 2) == Absent("all requests were sent at once")
     assert in_flight_count([*wave, Sample("2", 20, 30, (25,))], 2) == 1.0
     assert in_flight_count([*wave, Sample("2", 10, 30, (25,))], 2) == 2.0
 
@@ -230,3 +231,21 @@ def test_outlying_trials_are_named_and_kept() -> None:
     cell = cell_of(f"{CLEAN}&stall_s=3&stall_at=4")
     assert cell.outliers["itl_max_ms"] == (2,)
     assert cell.trials_count == len(cell.per_trial["decode_tok_per_s"])
+
+
+def test_figures_without_an_interval_raise_no_doubt_about_it() -> None:
+    """A profile that is decided by the longest gap has no interval that could be too wide."""
+    state, _ = World().run(fake_plan(CLEAN, loads=(LOAD,)))
+    decides, limits = ("itl_max_ms",), {**LENS.bands, "itl_max_ms": (100.0, 500.0, 1000.0)}
+    (cell,) = summarise(state, replace(LENS, headlines={"interactive": decides}, bands=limits)).cells
+    gap = cell.metrics["itl_max_ms"]
+    assert isinstance(gap, Estimate)
+    assert (gap.trials_count, gap.low) == (5, None)
+    assert cell.rating is Rating.EXCELLENT
+    assert "too_few_trials" not in codes(cell)
+
+
+def test_a_warm_processor_that_keeps_its_clock_is_no_doubt() -> None:
+    """85 °C are hot, and nothing is slowed down for them."""
+    steady = [replace(QUIET, temperature_c=85.0, frequency_mhz=4000.0 - place) for place in range(30)]
+    assert codes(cell_of(CLEAN, steady)) == set()

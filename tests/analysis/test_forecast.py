@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtester.analysis.forecast import Forecast, Seen, rearranged_bytes
+from llmtester.analysis.forecast import Forecast, Seen, learned, rearranged_bytes, scores
 from llmtester.analysis.kernels import work_of
 from llmtester.analysis.line import Line
 from llmtester.analysis.progress import Progress
@@ -19,6 +19,7 @@ from llmtester.analysis.summary import Estimate
 from llmtester.analysis.time_left import TimeLeft
 from llmtester.analysis.token_time import TokenTime
 from llmtester.domain.events import TrialEnded
+from llmtester.domain.work import Load
 from tests.worlds import LENS, World, fake_plan
 
 
@@ -150,3 +151,44 @@ def test_what_is_mapped_twice_is_read_twice_and_needed_once() -> None:
     needed = forecast.memory_bytes(target)
     assert isinstance(needed, Estimate)
     assert needed.value == pytest.approx(1.1e9, rel=0.03)
+
+
+def test_a_state_without_a_run_foretells_nothing() -> None:
+    """There is no machine yet to tell anything of."""
+    for asked in (learned, lambda state: list(scores(state)), lambda state: summarise(state, LENS)):
+        with pytest.raises(ValueError, match="the state holds no run"):
+            asked(RunState())
+
+
+RIVAL = "?decode_tok_per_s=40&ttft_ms=100&load_ms=300&size_mb=1000&realtime=0:Q8_0"
+TRIAL_S, START_S, GOES_ON = 0.1 + 15 / 40, 0.3, 0.35
+
+
+def test_the_time_left_of_a_race_is_that_of_its_rounds() -> None:
+    """Rounds of 3 trials, 4 at least. Who is in the first one is let go after it or, in 35 of 100 cases, goes on to the
+    fourth trial in another visit; who goes on finishes its second round, up to the sixth."""
+    world = World()
+    load = Load("short", prompt_tok=64, output_tok=16, min_trials=4, max_trials=9, warmup_trials=0)
+    world.run(replace(fake_plan(f"a{RIVAL}", f"b{RIVAL}", loads=(load,)), visit_trials=3))
+    replayed, left_s = RunState(), {}
+    for event in world.events:
+        replayed.apply(event)
+        if isinstance(event, TrialEnded):
+            done = tuple(len(cell.trials) for cell in replayed.cells.values())
+            left_s[done] = TimeLeft(replayed, Progress(replayed, LENS)).estimate_s()[1]
+    first = (3 - 2 + GOES_ON * (4 - 3)) * TRIAL_S + (1 + GOES_ON) * START_S
+    second = (6 - 3) * TRIAL_S + START_S
+    assert left_s[3, 2] == pytest.approx(first + second)
+    assert left_s[3, 3] == pytest.approx(2 * second)
+    assert left_s[3, 4] == pytest.approx(second)
+    assert left_s[4, 4] == 0.0
+
+
+def test_work_without_a_pause_takes_its_time() -> None:
+    """Ten minutes in trials of one minute are ten minutes, however fast the model is, and starting comes before."""
+    load = Load("sustained", 64, 128, requests_per_trial=32, min_trials=10, max_trials=10, warmup_trials=0)
+    load = replace(load, duration_s=600.0, trial_s=60.0)
+    state = World().start(fake_plan("a?size_mb=1000", loads=(load,)))
+    start_s = learned(state).start_s(state.plan.targets[0].model).value
+    expected_s = TimeLeft(state, Progress(state, LENS)).estimate_s()[1]
+    assert expected_s == pytest.approx(600 + start_s)

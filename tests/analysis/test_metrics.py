@@ -169,3 +169,10 @@ def test_collector_gives_every_metric_and_its_trials() -> None:
     collector = MetricsCollector(cell_of(*EVEN))
     assert list(collector.collect()) == list(METRICS)
     assert collector.per_trial()["ttft_ms"] == (90.0, 100.0, 130.0)
+
+
+def test_what_a_server_does_not_count_is_absent() -> None:
+    """A server that tells neither its cache nor its prompts gives no share of nothing."""
+    said = "the server does not say what came from its cache"
+    assert reason("cached_ratio", replace(EVEN[0], cached_tok=None)) == said
+    assert reason("cached_ratio", replace(EVEN[0], prompt_tok=None)) == said

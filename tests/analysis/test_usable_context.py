@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from llmtester.analysis import usable_context
@@ -10,8 +12,9 @@ from llmtester.analysis.lens import Lens
 from llmtester.analysis.state import CellState, Growth, RunState, Trial
 from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import Estimate, Rating, Summary
+from llmtester.domain.errors import RequestFailure
 from llmtester.domain.records import Absent, Grade, Sample
-from llmtester.domain.work import Cell, Load, ModelRef, ServerSettings, Target
+from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Target
 from llmtester.profiles.long_context import LongContextOptions, LongContextProfile
 from llmtester.runner import planner
 from tests.worlds import LENS, World, sample
@@ -145,3 +148,100 @@ def test_what_ends_the_climb(steps: list[CellState], limit: str | None) -> None:
     """Two losses of retrieval in a row, swap, or a wait beyond the limit; a weak model is held against itself."""
     found = usable_context.cannot_succeed(steps, Load("16k", 16_288, 96))
     assert (found[0] if found else None) == limit
+
+
+def test_a_plan_that_ends_early_ends_it() -> None:
+    """Where every text that was asked for is fine, the longest of them is the limit, and says only that."""
+    summary, _ = measured(f"m?{FAST}&context_tok=131072")
+    (context,) = summary.usable_context
+    assert isinstance(context.context_tok, Estimate)
+    assert (context.context_tok.value, context.ended_by, context.rating) == (32768, "longest", Rating.EXCELLENT)
+    assert context.because == "32,768 tokens are the longest text that was asked for"
+
+
+def test_a_budget_that_is_spent_is_no_failure_of_the_server() -> None:
+    """Steps for which no time was left are unfinished: nothing is said against the model."""
+    world = World()
+    world.profiles = {"long_context": LongContextProfile(LongContextOptions(STEPS, trials=1))}
+    (ref,) = world.engine.catalogue([f"m?{FAST}"])
+    wanted = planner.Wanted("fake", [ref], world.profiles, ServerSettings(), 1, Hardware(2, 10**12))
+    plan = planner.plan(wanted, lambda *_: None)
+    for budget_s, ended_at in ((0.0, 1024), (1.0, 4096)):
+        state, _ = world.run(replace(plan, budget_s=budget_s))
+        (context,) = usable_context.find(state)
+        assert context.ended_by == "unfinished"
+        assert context.because.startswith(f"at {ended_at:,} tokens: the budget of")
+    assert "longer texts were not measured yet" in context.sentence
+    assert context.rating is Rating.POOR
+
+
+@pytest.mark.parametrize(
+    ("reason", "limit"),
+    [
+        ("it would be too slow: 9 min", "speed"),
+        ("it would not fit into memory: at 4,096 tokens swap grew by 1 GB", "memory"),
+        ("it would not be understood: at 4,096 tokens", "retrieval"),
+        ("it would fail: at 4,096 tokens", "failure"),
+        (
+            "predicted, with 95 % confidence from 3 measured models: 20 GB of memory (19 to 21); here are 16",
+            "memory",
+        ),
+        ("predicted, with 95 % confidence from 3 measured models: 1.2 tok/s (1.1 to 1.3); 2 would be", "speed"),
+        ("m Q4, which is smaller, was too slow already: 1.0 tok/s", "speed"),
+        ("the budget of 5 min is spent", "unfinished"),
+        ("its tokenizer cannot be asked", "failure"),
+    ],
+)
+def test_what_a_step_was_left_out_for_is_its_limit(reason: str, limit: str) -> None:
+    """Each reason for which a run leaves a cell out says what ended the climb there."""
+    state = measured_state(skipped={1: reason})
+    (context,) = usable_context.find(state)
+    assert context.ended_by == limit
+    assert context.because == f"at 4,096 tokens: {reason}"
+
+
+def measured_state(skipped: dict[int, str]) -> RunState:
+    """Two steps of which the first is fine, and the others are as they are said to be."""
+    cells = [step(1024, 0.1), step(4096, 0.4)]
+    state = RunState()
+    state.plan = Plan(tuple(one.cell for one in cells))
+    for index, one in enumerate(cells):
+        if index in skipped:
+            one.skipped = skipped[index]
+            one.trials.clear()
+        state.cells[one.cell.key] = one
+    return state
+
+
+def test_a_wait_beyond_the_limit_is_measured_too() -> None:
+    """A step that was tried and kept its reader waiting for three minutes is too slow, with both numbers."""
+    state = measured_state({})
+    slow = step(4096, 180.0)
+    state.cells[slow.cell.key] = slow
+    (context,) = usable_context.find(state)
+    assert (context.ended_by, context.rating) == ("speed", Rating.POOR)
+    assert context.because == "at 4,096 tokens: the first word came after 3 min, the limit is 2 min"
+    assert context.sentence.startswith("It can work with about 790 words at once (some 2 pages)")
+
+
+def test_a_request_that_failed_ends_the_climb() -> None:
+    """A step that gave no answer is a failure with the words of the server; a longer one is not tried."""
+    failed = step(4096, 0.4)
+    broken = sample(request_id="t", failure=RequestFailure.CONTEXT_EXCEEDED, failure_detail="the prompt is too long")
+    failed.trials[0].samples = (broken, *failed.trials[0].samples[1:])
+    found = usable_context.cannot_succeed([step(1024, 0.1), failed], Load("16k", 16_288, 96))
+    assert found == ("failure", "at 4,096 tokens a request failed: the prompt is too long")
+    mute = step(4096, 0.4)
+    mute.trials[0].samples = mute.trials[0].samples[1:]
+    found = usable_context.cannot_succeed([step(1024, 0.1), mute], Load("16k", 16_288, 96))
+    assert found is not None
+    assert found[0] == "failure"
+    assert "a request failed" not in found[1]
+
+
+def test_a_wait_that_grows_faster_than_any_text_is_all_square() -> None:
+    """Where the fitted cost of a token would be negative it is none, and the whole wait grows with the square."""
+    cells = [step(size, (size - 96) ** 3 * 1e-11) for size in (1024, 4096, 8192)]
+    once, twice = (usable_context.predicted_wait_s(cells, size) for size in (10_000, 20_000))
+    assert once is not None
+    assert twice == pytest.approx(4 * once)

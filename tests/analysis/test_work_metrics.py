@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from llmtester.analysis import work_metrics
+from llmtester.analysis import stress, work_metrics
 from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.readings import Thinned
 from llmtester.analysis.state import CellState, Trial
 from llmtester.analysis.summary import Estimate
 from llmtester.domain.records import Absent, Grade, Reading, Sample
@@ -88,3 +89,66 @@ def test_facts_of_one_document_count_as_one_piece_of_evidence() -> None:
     low, high = work_metrics.wilson(10, 20)
     assert (together.low, together.high) == pytest.approx((low, high), abs=0.02)
     assert work_metrics.facts_counts(state) == (40, 80)
+
+
+def test_a_trend_needs_some_documents() -> None:
+    """One document fewer than a trend needs tells none; memory needs three readings and energy a meter."""
+    state = CellState(cell(load=DOCUMENTS))
+    least = work_metrics.TREND_LEAST_DOCUMENTS
+    state.trials.append(Trial(0, 1, tuple(page(2.0 * index) for index in range(least - 1))))
+    assert METRICS["speed_change_ratio"].of_cell(state) == Absent("too few documents were worked on")
+    state.trials.append(Trial(1, 1, (page(100.0),)))
+    assert isinstance(METRICS["speed_change_ratio"].of_cell(state), Estimate)
+
+
+def test_energy_is_shared_by_all_tokens() -> None:
+    """40 J a second of processor and GPU over four minutes, for the 2,220 tokens that were written then."""
+    state = work()
+    state.watched = Thinned()
+    for second in range(240):
+        state.watched.add(float(second), Reading(second, 10**9, 0, cpu_energy_j=30.0, gpu_energy_j=10.0))
+    spent = stress.result(state).energy_j_per_tok
+    assert isinstance(spent, Estimate)
+    assert spent.value == pytest.approx(240 * 40 / (600 + 3 * 540))
+    assert isinstance(stress.result(work()).energy_j_per_tok, Absent)
+
+
+def short_work(seconds: float, tok: int = 200) -> CellState:
+    """Work at 10 tok/s that was ended after so long."""
+    answer = sample(ttft_ms=0, gap_ms=1000 * seconds / tok, tok=tok)
+    return CellState(cell(load=WORK), [Trial(0, 1, (answer,), began_s=0.0)])
+
+
+def test_work_that_ended_in_its_first_minute_says_so() -> None:
+    """There is a first speed, but nothing that it could be compared with, nor a trend in one slice."""
+    found = stress.result(short_work(20.0))
+    assert isinstance(found.first_minute_tok_per_s, Estimate)
+    assert found.first_minute_tok_per_s.value == pytest.approx(10, rel=0.02)
+    assert found.sustained_tok_per_s == Absent("the work lasted no longer than the first minute")
+    assert found.sustained_ratio == found.sustained_tok_per_s
+    assert found.steady_from_s == Absent("the work was too short to tell when it became steady")
+    assert found.sentence == "The work lasted no longer than the first minute."
+    moment = stress.result(short_work(5.0))
+    assert moment.drift_ratio == Absent("the work was too short to have a trend")
+
+
+def test_work_that_was_cut_short_in_its_first_minute_says_why() -> None:
+    """The reason for the end comes before the lack of figures."""
+    state = short_work(20.0)
+    state.skipped = "the processor reached 90 °C"
+    assert stress.result(state).sentence == "After 20 s of continuous work the processor reached 90 °C."
+
+
+def test_answers_of_one_token_have_no_speed() -> None:
+    """What has no gap between two tokens adds nothing to the speed over time, and does not count as slow."""
+    state = work()
+    before = stress.speeds(state).sustained
+    state.trials[2].samples = (*state.trials[2].samples, sample(tok=1))
+    assert stress.speeds(state).sustained == before
+    alone = CellState(cell(load=WORK), [Trial(0, 1, (sample(tok=1),))])
+    assert stress.speeds(alone).first_minute == Absent("no continuous work was measured")
+
+
+def test_a_trial_without_requests_takes_no_time() -> None:
+    """A trial that sent nothing has lasted for nothing."""
+    assert Trial(0, 1, ()).wall_s == 0.0

@@ -13,8 +13,7 @@ import pytest
 
 from llmtester.cli.app import app
 from llmtester.cli.console import guarded
-from llmtester.domain.errors import ConfigurationError, NetworkError
-from llmtester.domain.proxies import refuse_unusable_proxies
+from llmtester.domain.errors import NetworkError
 from llmtester.models.hub import find
 from llmtester.models.hub_options import HubOptions
 from llmtester.models.retry import Stop
@@ -23,36 +22,10 @@ from llmtester.models.spec import FromHub
 pytestmark = pytest.mark.faults
 
 WANTED = FromHub("owner/name", ("Q4_K_M",))
-UNUSABLE = {
-    "socks5://127.0.0.1:1080": "SOCKS",
-    "ftp://me:secret@127.0.0.1:21": "ftp",
-    "http://me:secret@127.0.0.1:port": "port",
-    "http://": "no host",
-}
-USABLE = ("http://127.0.0.1:3128", "127.0.0.1:3128", "https://proxy:443", "http://[::1]:8080")
 
 
 def impatient(endpoint: str) -> HubOptions:
     return HubOptions(endpoint, "", connect_s=0.3, stall_s=0.3, tries=2, backoff_s=0.01)
-
-
-@pytest.mark.parametrize("address", UNUSABLE)
-@pytest.mark.parametrize("scheme", ["http", "https", "all"])
-def test_a_proxy_that_cannot_be_used_is_named(scheme: str, address: str) -> None:
-    """The message names variable and reason, and never what may be a password."""
-    with pytest.raises(ConfigurationError) as raised:
-        refuse_unusable_proxies({scheme: address}, has_socks=False)
-    assert f"{scheme.upper()}_PROXY" in raised.value.what
-    assert UNUSABLE[address] in raised.value.why
-    assert raised.value.fix
-    assert "secret" not in str(raised.value)
-
-
-@pytest.mark.parametrize("address", USABLE)
-def test_ordinary_proxies_pass(address: str) -> None:
-    """Every form that HTTP clients take is left alone, and SOCKS where its package is installed."""
-    refuse_unusable_proxies({"all": address}, has_socks=False)
-    refuse_unusable_proxies({"all": "socks5h://127.0.0.1:1080"}, has_socks=True)
 
 
 @pytest.mark.parametrize(

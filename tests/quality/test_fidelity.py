@@ -123,3 +123,11 @@ def test_preflight_names_another_template_vocabulary_or_refusal() -> None:
         for name, one in told.items()
     }
     assert "left the tokens" in problems(told, lost)[0]
+
+
+def test_without_a_list_there_is_no_agreement() -> None:
+    """A server that told no probabilities is not taken for one that agrees."""
+    told, mute = position([0.6, 0.4]), Position(0, -0.5, ())
+    assert agrees(told, told)
+    assert not agrees(told, mute)
+    assert not agrees(mute, told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,8 @@ from llmtester.analysis.quality.assess import assess
 from llmtester.analysis.quality.bands import QualityBands
 from llmtester.analysis.quality.preflight import endings, flags_apart, problems, unsteady
 from llmtester.analysis.state import RunState
-from llmtester.analysis.summary import Estimate, Rating
+from llmtester.analysis.summary import Estimate, Fidelity, QualitySummary, Rating, Tasks
+from llmtester.domain.logprobs import pack, unpack
 from llmtester.domain.records import Absent
 from llmtester.domain.work import Cell, Plan, ServerSettings, Target
 from llmtester.engines.fake import FakeEngine
@@ -96,3 +98,58 @@ def test_answers_that_do_not_end_and_thoughts_are_pointed_out() -> None:
     assert "9 of 18 answers ran out of room" in cut
     (thought,) = endings([*short, sample(text="<think>5</think>5", finish="stop")])
     assert "thinks before it answers" in thought
+
+
+def small_run() -> RunState:
+    """A reference that was asked twice and one candidate, four texts and eight questions each."""
+    world = World()
+    profile = QualityProfile(QualityOptions(texts=TEXTS[:4], items_count=8))
+    world.profiles = {"quality": profile}
+    large, small = FakeEngine().catalogue(["m?size_mb=400&realtime=0:F16", "m?size_mb=200&damage=0.1&realtime=0:Q8_0"])
+    reference, candidate = Target("fake", large, F16), Target("fake", small, F16)
+    cells = [Cell(reference, "quality", load) for load in profile.loads(None)]
+    cells += [Cell(candidate, "quality", load, reference.key) for load in profile.loads(None) if load.name != "floor"]
+    return world.run(Plan(tuple(cells)))[0]
+
+
+def changed(state: RunState, load: str, *, candidate: bool, **values: Any) -> None:
+    """Let every answer of one file under a load be otherwise."""
+    for cell in state.cells.values():
+        if cell.cell.load.name == load and bool(cell.cell.reference) is candidate:
+            for trial in cell.trials:
+                trial.samples = tuple(replace(one, **values) for one in trial.samples)
+
+
+def judged(state: RunState) -> QualitySummary:
+    return next(one for one in assess(state, QualityBands()) if one.reference)
+
+
+def test_an_unsteady_reference_takes_the_divergence_away_and_nothing_else() -> None:
+    """Where the second answers of the reference are those of another mind, no divergence is told; questions count."""
+    state = small_run()
+    assert isinstance(judged(state).fidelity, Fidelity)
+    for cell in state.cells.values():
+        if cell.cell.load.name == "floor":
+            for trial in cell.trials:
+                trial.samples = tuple(replace(one, logprobs=flattened(one.logprobs)) for one in trial.samples)
+    found = judged(state)
+    assert isinstance(found.fidelity, Absent)
+    assert "this machine does not repeat itself" in found.fidelity.reason
+    assert isinstance(found.tasks, Tasks)
+
+
+def flattened(packed: str) -> str:
+    """The same tokens, each of its list as likely as the others."""
+    told = unpack(packed)
+    even = [tuple((token, -math.log(len(one.top))) for token, _ in one.top) for one in told]
+    return pack([replace(one, top=top, logprob=top[0][1]) for one, top in zip(told, even, strict=True)])
+
+
+def test_a_file_with_another_tokenizer_has_failed() -> None:
+    """Prompts of another length make the comparison void, and a file with a wrong template is not recommended."""
+    state = small_run()
+    assert judged(state).refused == ()
+    changed(state, "fidelity", candidate=True, prompt_tok=7)
+    found = judged(state)
+    assert (found.rating, found.words) == (Rating.FAILED, "failed")
+    assert "its chat template or tokenizer is another one" in found.refused[0]

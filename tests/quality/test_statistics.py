@@ -130,3 +130,9 @@ def test_one_sided_bound_lies_inside_the_two_sided_interval() -> None:
     """The bound that rates a loss uses the smaller factor."""
     pairs = Paired(180, 10, 6, 44)
     assert newcombe(pairs, Z_ONE_SIDED)[1] < newcombe(pairs)[1]
+
+
+def test_a_share_of_nothing_is_refused() -> None:
+    """No trials have no interval."""
+    with pytest.raises(ValueError, match="a share of nothing"):
+        wilson(0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from functools import cache
 
 import pytest
@@ -11,12 +12,13 @@ from benchmarks.quality_simulation import accused, answered
 from llmtester.analysis.advice_rules import KINDS
 from llmtester.analysis.costs import Hardware
 from llmtester.analysis.lens import Lens
-from llmtester.analysis.quality import stability, tasks
+from llmtester.analysis.quality import bands, stability, tasks
 from llmtester.analysis.quality.sentences import NAMED_COUNT
 from llmtester.analysis.quality.statistics import holm
 from llmtester.analysis.ratings import BANDS
 from llmtester.analysis.summarise import summarise
-from llmtester.analysis.summary import Fidelity, QualitySummary, Rating, Stability, Summary, Tasks
+from llmtester.analysis.summary import Estimate, Fidelity, QualitySummary, Rating, Stability, Summary, Tasks
+from llmtester.domain.records import Absent, Grade
 from llmtester.domain.work import Plan, ServerSettings
 from llmtester.engines import fake_quality
 from llmtester.engines.fake_script import Script
@@ -24,7 +26,7 @@ from llmtester.profiles.interactive import InteractiveProfile
 from llmtester.profiles.quality.profile import QualityOptions, QualityProfile
 from llmtester.profiles.quality.question_set import SHORT, WRITTEN
 from llmtester.runner import planner
-from tests.worlds import World
+from tests.worlds import World, sample
 
 LENS = Lens({"interactive": InteractiveProfile.headline, "quality": ()}, BANDS)
 REFERENCE = "m?size_mb=400&decode_tok_per_s=40&realtime=0:F16"
@@ -204,18 +206,27 @@ def test_losses_are_corrected_for_the_number_of_candidates() -> None:
     assert [one.p_value_holm for one in found] == list(holm([one.p_value for one in found]))
 
 
+def shuffled(sentences: int, times: int) -> str:
+    """Sentences of twenty words, each said so many times, never twice in the same order."""
+    chance = random.Random(1)
+    said = [" ".join(f"{chance.getrandbits(40):x}" for _ in range(20)) for _ in range(sentences)]
+    return " ".join(" ".join(chance.sample(said, len(said))) for _ in range(times))
+
+
 @pytest.mark.parametrize(
     ("text", "looping"),
     [
         (" and so on" * 30, True),
         ("word " * 40, True),
         (" ".join(f"w{number}" for number in range(300)), False),
+        (shuffled(sentences=6, times=3), True),
+        (shuffled(sentences=18, times=1), False),
         ("The tide came in. " * 2 + "Then the boats left, one by one, and nobody spoke until evening.", False),
         ("", False),
     ],
 )
 def test_loops_are_seen_and_prose_is_not_one(text: str, looping: bool) -> None:
-    """Repetition at the end, of single words and of phrases; a refrain is no loop."""
+    """Repetition at the end, of single words and of phrases, and the same sentences in any order; a refrain is none."""
     assert stability.loops(text) is looping
 
 
@@ -225,3 +236,39 @@ def test_garbage_and_other_scripts() -> None:
     assert not stability.garbage("plain text\nwith lines")
     assert stability.foreign_ratio("hello \u4f60\u597d\u4e16\u754c") > 0.4
     assert stability.foreign_ratio("Grüße, señor") == 0
+
+
+@pytest.mark.parametrize(
+    ("loss", "upper", "p_value", "right", "word"),
+    [
+        (0.20, 0.25, 0.01, 80, Rating.FAILED),
+        (0.10, 0.15, 0.01, 40, Rating.FAILED),
+        (0.10, 0.15, 0.01, 90, Rating.POOR),
+        (0.05, 0.11, 0.01, 95, Rating.POOR),
+        (0.04, 0.12, 0.01, 96, Rating.POOR),
+        (0.04, 0.11, 0.01, 96, Rating.ACCEPTABLE),
+        (0.04, 0.11, 0.20, 96, Rating.ACCEPTABLE),
+        (0.02, 0.07, 0.20, 98, Rating.GOOD),
+        (0.00, 0.04, 0.60, 100, Rating.EXCELLENT),
+        (0.04, 0.12, 0.20, 96, "200 questions cannot rule out a loss of 12%"),
+    ],
+)
+def test_a_loss_is_rated_by_what_is_proven_or_could_be_hidden(
+    loss: float, upper: float, p_value: float, right: int, word: Rating | str
+) -> None:
+    """A proven loss by its size; an unproven one by the largest that these questions could have missed."""
+    nothing = Estimate(0.0, None, None, 200)
+    found = Tasks(
+        *(200, right, 100, 0, 0, nothing, nothing, Estimate(loss, None, None, 200), upper, p_value, p_value),
+        *(Absent("not needed"), (), {}, 0),
+    )
+    judged = bands.judge_tasks(found, bands.QualityBands())
+    assert judged == (bands.Judged(word, word, word) if isinstance(word, Rating) else word)
+
+
+def test_guesses_prove_nothing() -> None:
+    """Where neither file answers anything, no kind of question can show a loss."""
+    wrong = {f"arithmetic.{n}": sample(request_id=str(n), grade=Grade(0.0, "wrong")) for n in range(24)}
+    said = "the reference is not clearly better than guessing in any kind of question"
+    assert tasks.measure(wrong, wrong) == Absent(said)
+    assert tasks.measure({}, wrong) == Absent("no question was answered by both models")

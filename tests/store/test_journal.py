@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmtester.analysis.state import RunState
-from llmtester.domain.errors import EnvironmentNotReady, Locked, NothingToDo, StoreError
-from llmtester.domain.events import Event, RunStarted
-from llmtester.store import journal, runs, schema
+from llmtester.domain.errors import EnvironmentNotReady, StoreError
+from llmtester.domain.events import CellSkipped, Event, RunStarted
+from llmtester.store import journal, schema
 from llmtester.store.journal import Journal
 from tests.worlds import World, fake_plan
 
@@ -151,6 +154,152 @@ def test_full_disk_leaves_whole_lines(tmp_path: Path, events: list[Event]) -> No
     assert "--resume" in raised.value.fix
 
 
+@contextmanager
+def files_no_longer_than(limit_bytes: int) -> Iterator[None]:
+    """Let this process write no file beyond a length: what a full disk does, without needing one."""
+    resource = pytest.importorskip("resource", reason="this system limits no length of files")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_half_a_line_is_taken_back(tmp_path: Path, events: list[Event]) -> None:
+    """Where only a part of a record fits, the file ends with the record before it and can be gone on with."""
+    path = tmp_path / "j"
+    first = events[0]
+    assert isinstance(first, RunStarted)
+    with Journal.create(path, first) as book:
+        size_bytes = path.stat().st_size
+        with files_no_longer_than(size_bytes + 20), pytest.raises(StoreError, match="Only 20 of") as raised:
+            book.emit(events[1])
+        assert path.stat().st_size == size_bytes
+        book.emit(events[1])
+    assert raised.value.why == "the disk is full"
+    assert list(journal.read(path).events) == events[:2]
+
+
+def test_a_plan_that_does_not_fit_leaves_no_journal(tmp_path: Path, events: list[Event]) -> None:
+    """A journal is not begun where its first record cannot be stored: no file, neither with the name nor without."""
+    first = events[0]
+    assert isinstance(first, RunStarted)
+    with files_no_longer_than(20), pytest.raises(EnvironmentNotReady, match="Cannot write the journal") as raised:
+        Journal.create(tmp_path / "j", first)
+    assert (raised.value.why, "--output-dir" in raised.value.fix) == ("the disk is full", True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_damage_that_cannot_be_copied_is_not_cut_off(tmp_path: Path, events: list[Event]) -> None:
+    """Without room for the copy of a damaged journal nothing of it is touched."""
+    path = tmp_path / "journal.jsonl"
+    write(path, events)
+    broken = path.read_bytes().replace(b'"trial":1', b'"trial":7', 1)
+    path.write_bytes(broken)
+    with files_no_longer_than(20), pytest.raises(StoreError, match="Cannot write to the journal") as raised:
+        Journal.reopen(path)
+    assert "copy it to another one" in raised.value.fix
+    assert path.read_bytes() == broken
+
+
+def test_a_journal_is_closed_once(tmp_path: Path, events: list[Event]) -> None:
+    """Closing again does nothing, least of all to the file that has the descriptor by then."""
+    first = events[0]
+    assert isinstance(first, RunStarted)
+    book = Journal.create(tmp_path / "j", first)
+    book.close()
+    with (tmp_path / "other").open("wb") as other:
+        book.close()
+        other.write(b"mine")
+    assert (tmp_path / "other").read_bytes() == b"mine"
+
+
+def sealed(body: bytes) -> bytes:
+    """A line whose checksum is right, whatever it says."""
+    return body + f',"crc":"{zlib.crc32(body):08x}"}}\n'.encode()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (sealed(b'{"seq":1,"kind":'), "the line is not JSON"),
+        (sealed(b'{"seq":2,"kind":"run_ended","data":{}'), "record 2 where 1 was expected"),
+        (sealed(b'{"seq":1,"kind":"run_ended"'), "the record names no kind or holds no data"),
+        (sealed(b'{"seq":1,"data":{}'), "the record names no kind or holds no data"),
+        (sealed(b'{"seq":1,"kind":"run_ended","data":{}').replace(b"run_ended", b"run_endet"), "checksum"),
+    ],
+)
+def test_a_line_that_is_no_record_ends_the_reading(
+    tmp_path: Path, events: list[Event], line: bytes, reason: str
+) -> None:
+    """A right checksum does not make a record: reading and following stop before it, and reading says why."""
+    path = tmp_path / "j"
+    write(path, events[:1])
+    path.write_bytes(path.read_bytes() + line + sealed(b'{"seq":2,"kind":"run_ended","data":{}'))
+    recorded = journal.read(path)
+    assert recorded.events == (events[0],)
+    assert recorded.damage is not None
+    assert reason in recorded.damage.reason
+    assert not recorded.damage.torn
+    assert list(journal.follow(path, lambda: True)) == events[:1]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"seq":0,"kind":"run_ended","data":{}', "This is not an llmtester journal"),
+        (b'{"seq":0,"kind":"run_ended","schema":0,"data":{}', "This is not an llmtester journal"),
+        (b'{"seq":0,"kind":"tea_drunk","schema":1,"data":{}', "unknown kind 'tea_drunk'"),
+        (b'{"seq":0,"kind":"run_ended","schema":1,"data":{"at_ns":"soon"}', "A run_ended record of the journal is not"),
+    ],
+)
+def test_a_record_that_nobody_wrote_is_refused(tmp_path: Path, body: bytes, said: str) -> None:
+    """Whole lines of something else are named and not taken for an empty run."""
+    path = tmp_path / "j"
+    path.write_bytes(sealed(body))
+    with pytest.raises(StoreError, match=said) as raised:
+        journal.read(path)
+    assert raised.value.fix
+
+
+def test_an_invalid_record_is_named_by_its_field(tmp_path: Path) -> None:
+    """Which value is wrong, and what would have been one."""
+    (tmp_path / "j").write_bytes(sealed(b'{"seq":0,"kind":"run_ended","schema":1,"data":{"at_ns":"soon"}'))
+    with pytest.raises(StoreError) as raised:
+        journal.read(tmp_path / "j")
+    assert raised.value.why.startswith("at_ns: Input should be a valid integer")
+
+
+def test_text_that_no_file_can_hold_is_refused(tmp_path: Path, events: list[Event]) -> None:
+    """Half a character, as in a mangled file name, is an error of the store, and the journal stays whole."""
+    path = tmp_path / "j"
+    first = events[0]
+    assert isinstance(first, RunStarted)
+    with Journal.create(path, first) as book, pytest.raises(StoreError, match="cannot be written"):
+        book.emit(CellSkipped(1, "cell", "half of a pair: \ud800"))
+    assert journal.read(path).events == (first,)
+
+
+def test_old_records_walk_up_one_version_at_a_time() -> None:
+    """A record passes every upgrade from its own version on, in order, and no earlier one."""
+    upgrades: dict[int, schema.Upgrade] = {
+        version: lambda kind, data, to=version + 1: {**data, "seen": [*data.get("seen", []), (kind, to)]}
+        for version in (1, 2, 3)
+    }
+    assert schema.upgraded("pulse", {}, 1, upgrades) == {"seen": [("pulse", 2), ("pulse", 3), ("pulse", 4)]}
+    assert schema.upgraded("pulse", {}, 3, upgrades) == {"seen": [("pulse", 4)]}
+    assert schema.upgraded("pulse", {"a": 1}, 4, upgrades) == {"a": 1}
+
+
+@pytest.mark.parametrize("content", [b"", b"hello\n", b"half a line"])
+def test_following_something_else_says_so(tmp_path: Path, content: bytes) -> None:
+    """A file without a record is refused once its writer is gone, a line of something else at once."""
+    (tmp_path / "j").write_bytes(content)
+    with pytest.raises(StoreError, match="holds no readable record"):
+        list(journal.follow(tmp_path / "j", lambda: False))
+
+
 def test_follow_sees_what_is_appended(tmp_path: Path, events: list[Event]) -> None:
     """A follower gets every event once, in order, and leaves when the writer is gone."""
     path = tmp_path / "j"
@@ -177,38 +326,3 @@ def test_follow_sees_what_is_appended(tmp_path: Path, events: list[Event]) -> No
                 book.emit(more)
     book.close()
     assert seen == events
-
-
-def test_runs_are_found_by_latest_id_and_path(tmp_path: Path, events: list[Event]) -> None:
-    """The three ways to name a run, and the nearest name when it is misspelt."""
-    with pytest.raises(NothingToDo, match="no run"):
-        runs.find(tmp_path / "empty", "latest")
-    first, second = runs.create(tmp_path), runs.create(tmp_path)
-    for folder in (first, second):
-        write(folder.journal, events[:1])
-    latest = max((first, second), key=lambda folder: folder.run_id)
-    assert runs.find(tmp_path, "latest") == latest
-    assert runs.find(tmp_path, first.run_id) == first
-    assert runs.find(tmp_path, str(second.path)) == second
-    with pytest.raises(NothingToDo, match="no run called") as raised:
-        runs.find(tmp_path, first.run_id[:-1] + "z")
-    assert "did you mean" in raised.value.why
-    with pytest.raises(NothingToDo, match="not a run folder"):
-        runs.find(tmp_path, str(tmp_path / "x"))
-
-
-def test_run_folders_are_private(tmp_path: Path) -> None:
-    """Prompts and answers may be personal, so only the owner can enter."""
-    folder = runs.create(tmp_path)
-    if os.name == "posix":
-        assert folder.path.stat().st_mode & 0o077 == 0
-
-
-def test_lock_is_exclusive_and_dies_with_its_owner(tmp_path: Path) -> None:
-    """A second holder is refused with the way to wait; a released lock can be taken again."""
-    folder = runs.create(tmp_path)
-    with runs.exclusive(folder.lock, "This run"):
-        assert folder.is_active()
-        with pytest.raises(Locked, match="in use"), runs.exclusive(folder.lock, "This run"):
-            pass
-    assert not folder.is_active()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from llmtester.analysis.advice_ranking import Evidence, Judged, peers
 from llmtester.analysis.advice_rules import INTERACTIVE, KINDS, MEMORY_ALERT_RATIO, QUALITY, Stand, Use
@@ -119,10 +120,10 @@ def _speed(cell: CellSummary) -> float:
 
 def _shares(case: Case) -> str:
     one = case.winner.contender
-    right = one.right()
-    speed, memory = one.lowest(INTERACTIVE, "decode_tok_per_s"), one.memory(INTERACTIVE)
-    if right is None or speed is None or not isinstance(memory, Estimate):
-        return ""
+    # The balance that won is a product of all three, so none of them is missing.
+    right = cast("tuple[int, int]", one.right())
+    speed = cast("Estimate", one.lowest(INTERACTIVE, "decode_tok_per_s"))
+    memory = cast("Estimate", one.memory(INTERACTIVE))
     return (
         f"It answered {right[0]} of {right[1]} questions right, writes {speed.value:.0f} tok/s and takes "
         f"{human_bytes(memory.value)} of {human_bytes(case.evidence.memory_bytes)}; no other has a higher product of "
@@ -171,12 +172,11 @@ def _answers(case: Case) -> Iterator[str]:
         about = ", ".join(KINDS[kind][0] for kind in case.use.kinds)
         yield f"Of {right[1]} questions on {about} it answered {right[0]} right."
     inside = {one.key for one in peers(case.use, case.ranked)}
-    out = [one for one in case.ranked if one.level == case.winner.level and one.key not in inside]
-    for one in out[:1]:
-        told = one.contender.right(case.use.kinds)
-        if told:
-            more = f" (and {len(out) - 1} more like it)" if len(out) > 1 else ""
-            yield f"{one.contender.label} is out{more}: only {told[0]} of {told[1]} right, more than chance explains."
+    rivals = [one for one in case.ranked if one.level == case.winner.level and one.key not in inside]
+    out = [(one.contender.label, one.right) for one in rivals if one.right]
+    for label, told in out[:1]:
+        more = f" (and {len(out) - 1} more like it)" if len(out) > 1 else ""
+        yield f"{label} is out{more}: only {told[0]} of {told[1]} right, more than chance explains."
 
 
 def _set_aside(case: Case) -> Iterator[str]:

@@ -25,9 +25,6 @@ SUDDEN_RATIO = 3.0
 """An answer that begins in a third of the typical time, and far outside the spread of the others: on a crowded machine
 single answers may be lucky."""
 
-SAME_LENGTH_RATIO = 0.1
-"""Only prompts of about one length can be expected to take about one time."""
-
 UNCOUNTED_TOK = 8
 """Engines differ in whether they count the few tokens around a prompt."""
 
@@ -87,7 +84,7 @@ def _too_fast(evidence: Evidence, samples: list[Sample]) -> str | None:
     if not reading or not isinstance(writing, Estimate) or writing.value <= 0:
         return None
     facts, machine = evidence.target.facts, evidence.machine
-    local_cpu = facts is not None and facts.process_id is not None and machine is not None and not machine.gpus
+    local_cpu = facts is not None and facts.process_id is not None and not machine.gpus
     limit = READING_OVER_WRITING_LIMIT_CPU if local_cpu else READING_OVER_WRITING_LIMIT
     ratio = median(reading) / writing.value
     one_token_ms = 1e3 / writing.value

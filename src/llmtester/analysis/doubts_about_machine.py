@@ -102,17 +102,12 @@ def _since_last_start(values: list[float]) -> list[float]:
 
 
 def battery(evidence: Evidence) -> str | None:
-    machine = evidence.machine
-    return (
-        "it ran on battery, which makes most machines slower" if machine and machine.power_source == "battery" else None
-    )
+    on_battery = evidence.machine.power_source == "battery"
+    return "it ran on battery, which makes most machines slower" if on_battery else None
 
 
 def container_limits(evidence: Evidence) -> str | None:
-    machine = evidence.machine
-    if machine is None:
-        return None
-    parts = []
+    machine, parts = evidence.machine, []
     if machine.cpu_limit_cores < machine.logical_cores - 0.01:
         parts.append(f"{machine.cpu_limit_cores:g} of {machine.logical_cores} processors")
     if machine.memory_limit_bytes < 0.99 * machine.memory_bytes:

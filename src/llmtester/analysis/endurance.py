@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llmtester.analysis.state import CellState, RunState
 from llmtester.domain.errors import RequestFailure
-from llmtester.domain.records import Machine, Reading
+from llmtester.domain.records import Reading
 from llmtester.domain.text import human_bytes, human_duration, printable
 
 HOTTEST_C = 90.0
@@ -39,17 +39,16 @@ def must_end(state: RunState, cell_key: str) -> str | None:
     cell = state.cells[cell_key]
     if not is_continuous(cell) or cell.skipped is not None or not cell.watched.readings:
         return None
-    return _danger(cell.watched.readings, state.machine)
+    return _danger(cell.watched.readings, state.begun_on.swap_bytes)
 
 
-def _danger(readings: Sequence[Reading], machine: Machine | None) -> str | None:
+def _danger(readings: Sequence[Reading], swap_bytes: int) -> str | None:
     last = readings[-1]
     for part, temperature_c in (("processor", last.temperature_c), ("GPU", last.gpu_temperature_c)):
         if temperature_c is not None and temperature_c >= HOTTEST_C:
             return f"the {part} reached {temperature_c:.0f} °C"
     if last.memory_available_bytes < MEMORY_LEFT_BYTES:
         return f"only {human_bytes(last.memory_available_bytes)} of memory were left"
-    swap_bytes = machine.swap_bytes if machine else 0
     growth = last.swap_used_bytes - readings[0].swap_used_bytes
     if swap_bytes and last.swap_used_bytes >= SWAP_FULL_RATIO * swap_bytes and growth > SWAP_GROWTH_BYTES:
         return f"the swap ran full: {human_bytes(last.swap_used_bytes)} of {human_bytes(swap_bytes)}"

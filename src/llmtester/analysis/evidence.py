@@ -23,8 +23,8 @@ class Evidence:
     cell: CellState
     target: TargetState
     headline: tuple[Measured, ...]
-    names: tuple[str, ...] = ()
-    machine: Machine | None = None
+    names: tuple[str, ...]
+    machine: Machine
 
     @property
     def samples(self) -> list[Sample]:

@@ -181,9 +181,7 @@ def learned(state: RunState) -> Forecast:
 
 
 def _blank(state: RunState) -> Forecast:
-    if state.machine is None:
-        raise ValueError("the state holds no run")
-    return Forecast(state.plan.targets, state.machine, state.plan.memory_need_bytes)
+    return Forecast(state.plan.targets, state.begun_on, state.plan.memory_need_bytes)
 
 
 def scores(state: RunState) -> Iterator[ForecastRow]:

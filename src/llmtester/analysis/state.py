@@ -171,6 +171,13 @@ class RunState:
         self.wall_time.apply(event)
         _FOLD[type(event)](self, event)
 
+    @property
+    def begun_on(self) -> Machine:
+        """The machine that the run was begun on. Raises ``ValueError`` for a state that no run was started in."""
+        if self.machine is None:
+            raise ValueError("the state holds no run")
+        return self.machine
+
     def target_of(self, cell_key: str) -> TargetState:
         return self.targets[self.cells[cell_key].cell.target.key]
 

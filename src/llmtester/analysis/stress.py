@@ -107,8 +107,9 @@ def speeds(cell: CellState) -> Speeds:
     at_s, logs = _blocks(found)
     steady = _steady_from_s(at_s, logs)
     from_s = steady.value if isinstance(steady, Estimate) else found[-1].at_s * (1 - STEADY_LEAST_SHARE)
-    first_minute = _rate(first, "there were no tokens in the first minute")
-    sustained = _rate([one for one in rest if one.at_s >= from_s], "the work lasted no longer than the first minute")
+    first_minute = _rate(first)
+    settled = [one for one in rest if one.at_s >= from_s]
+    sustained = _rate(settled) if settled else Absent("the work lasted no longer than the first minute")
     return Speeds(
         tuple(found),
         first_minute,
@@ -179,20 +180,16 @@ def _steady_from_s(at_s: Sequence[float], logs: Sequence[float]) -> Measured:
     return Absent("the speed was still changing at the end")
 
 
-def _rate(found: Sequence[Slice], otherwise: str) -> Measured:
-    if not found:
-        return Absent(otherwise)
+def _rate(found: Sequence[Slice]) -> Estimate:
     tok, taken_s = [one.tok for one in found], [one.taken_s for one in found]
     low, high = ratio_interval(tok, taken_s) or (None, None)
     return Estimate(sum(tok) / sum(taken_s), low, high, len(found))
 
 
-def _quotient(one: Measured, other: Measured) -> Measured:
+def _quotient(one: Measured, other: Estimate) -> Measured:
     """The ratio of two independent speeds; their relative half-widths add in squares."""
     if isinstance(one, Absent):
         return one
-    if isinstance(other, Absent):
-        return other
     ratio = one.value / other.value
     if one.high is None or other.high is None:
         return Estimate(ratio, None, None, one.trials_count)
@@ -225,12 +222,11 @@ def growth_bytes_per_hour(cell: CellState) -> Measured:
         for at_s, reading in readings(cell)
         if at_s >= FIRST_S and reading.server_anonymous_bytes is not None
     ]
-    if not points or (points[-1][0] - points[0][0]) * 3600 < LEAK_LEAST_S:
-        return Absent("memory was not watched for long enough, or this platform does not tell it")
-    hours, sizes = zip(*points, strict=True)
-    slope = theil_sen(block_medians(hours, BLOCKS_COUNT), block_medians(sizes, BLOCKS_COUNT))
+    hours, sizes = [at_hours for at_hours, _ in points], [size for _, size in points]
+    for_long = bool(hours) and (hours[-1] - hours[0]) * 3600 >= LEAK_LEAST_S
+    slope = theil_sen(block_medians(hours, BLOCKS_COUNT), block_medians(sizes, BLOCKS_COUNT)) if for_long else None
     if slope is None:
-        return Absent("memory was not watched for long enough")
+        return Absent("memory was not watched for long enough, or this platform does not tell it")
     return Estimate(slope.value, slope.low, slope.high, slope.points_count)
 
 

@@ -35,8 +35,7 @@ from llmtester.domain.work import Target
 
 def summarise(state: RunState, lens: Lens) -> Summary:
     """Everything that a report says. Raises ``ValueError`` for a state that no run was started in."""
-    if state.machine is None:
-        raise ValueError("the state holds no run")
+    machine = state.begun_on
     quality = assess(state, lens.quality)
     progress = Progress(state, lens)
     cells = tuple(_with_quality(_cell(state, cell, lens, progress), quality) for cell in state.cells.values())
@@ -52,7 +51,7 @@ def summarise(state: RunState, lens: Lens) -> Summary:
         duration_s=state.elapsed_s,
         version=state.version,
         plan_digest=state.plan.digest,
-        machine=state.machine,
+        machine=machine,
         settings=state.settings,
         notes=state.plan.notes,
         targets=targets,
@@ -73,8 +72,7 @@ def summarise(state: RunState, lens: Lens) -> Summary:
 def _evidence(
     state: RunState, lens: Lens, contexts: Sequence[UsableContext], worked: Sequence[StressResult]
 ) -> Evidence:
-    machine = state.machine
-    memory_bytes = (machine.memory_limit_bytes or machine.memory_bytes) if machine else 0
+    memory_bytes = state.begun_on.memory_limit_bytes or state.begun_on.memory_bytes
     return Evidence(lens.bands, memory_bytes, {context.target: context for context in contexts}, worked)
 
 
@@ -95,7 +93,7 @@ def _cell(state: RunState, cell: CellState, lens: Lens, progress: Progress) -> C
     doubts: tuple[Finding, ...] = ()
     if cell.trials:
         headline = tuple(metrics[name] for name in names)
-        evidence = findings.Evidence(cell, state.target_of(cell.cell.key), headline, names, state.machine)
+        evidence = findings.Evidence(cell, state.target_of(cell.cell.key), headline, names, state.begun_on)
         doubts = tuple(found for found in findings.find(evidence) if not (status.reason and found.code in PRECISION))
     bands = ratings.bands_for(cell.cell.profile, lens.bands)
     rating, because = _rating(status, metrics, names, bands)
@@ -207,7 +205,7 @@ def _target(
 
 
 def _memory_left(state: RunState, peak_bytes: int | None) -> str:
-    return "" if peak_bytes is None or state.machine is None else lay_terms.memory_left(peak_bytes, state.machine)
+    return "" if peak_bytes is None else lay_terms.memory_left(peak_bytes, state.begun_on)
 
 
 def _expected(state: RunState, target: Target) -> Measured:

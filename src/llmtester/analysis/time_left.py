@@ -103,9 +103,7 @@ class TimeLeft:
         return median(took) if took else self._predicted_s(cell) * self._bias.get(cell.cell.load.name, self._overall)
 
     def _warmup_s(self, cell: CellState, one_s: float) -> float:
-        hardware = hardware_of(self._state.machine) if self._state.machine else None
-        if hardware is None:
-            return 0.0
+        hardware = hardware_of(self._state.begun_on)
         whole = costs.trial_s(cell.cell, hardware)
         return one_s * costs.warmup_s(cell.cell, hardware) / whole if whole > 0 else 0.0
 

@@ -211,7 +211,10 @@ class _Slopes:
         return count
 
     def _between(self, low: float, high: float) -> Iterator[float]:
-        """The slopes from ``low`` to just below ``high``: pairs in the order of x along one but not along the other."""
+        """The slopes from ``low`` to just below ``high``: pairs in the order of x along one but not along the other.
+
+        Two points with the same x are in the order of y along every slope, so no such pair is among them.
+        """
         order = sorted(range(len(self.points)), key=lambda index: (self._height(index, low), self.points[index][0]))
         seen: list[tuple[float, int]] = []
         for index in order:
@@ -219,8 +222,7 @@ class _Slopes:
             at = bisect_left(seen, key)
             for _, other in seen[at:]:
                 (x0, y0), (x1, y1) = self.points[other], self.points[index]
-                if x0 != x1:
-                    yield (y1 - y0) / (x1 - x0)
+                yield (y1 - y0) / (x1 - x0)
             seen.insert(at, key)
 
     def _height(self, index: int, slope: float) -> float:

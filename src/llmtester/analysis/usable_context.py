@@ -241,7 +241,7 @@ def _slow_writing(tok_per_s: float) -> str:
 
 def _limit_of(state: RunState, cell: CellState, reason: str) -> ContextLimit:
     """What a step was left out for: memory by the planner, one of the limits on the way up, what other models foretell,
-    or else a failure."""
+    the end of the time that the run was given, or else a failure."""
     if any(skip.cell == cell.cell for skip in state.plan.skips):
         return "memory"
     for limit, words in _BECAUSE.items():
@@ -249,6 +249,8 @@ def _limit_of(state: RunState, cell: CellState, reason: str) -> ContextLimit:
             return limit
     if reason.startswith("predicted"):
         return "memory" if " of memory" in reason else "speed"
+    if reason.startswith("the budget of"):
+        return "unfinished"
     return "speed" if "too slow" in reason else "failure"
 
 

@@ -27,10 +27,10 @@ CAUSES = ("measured", "warm_up", "server_start", "server_stop", "prompts", "toke
 
 @dataclass(slots=True)
 class WallTime:
-    """Nanoseconds by cause. ``apply`` takes the events of a run in order."""
+    """Nanoseconds by cause. ``apply`` takes the events of a run in order, its start first."""
 
     spent_ns: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0))
-    _last_ns: int | None = None
+    _last_ns: int = 0
     _after_trial: bool = False
     _in_trial: bool = False
     _requests_ns: list[tuple[int, int]] = field(default_factory=list)
@@ -44,7 +44,7 @@ class WallTime:
             self._after_trial = self._in_trial = False
         elif type(event) not in _BOOK:
             return
-        elif self._last_ns is not None:
+        else:
             _BOOK[type(event)](self, event, max(0, event.at_ns - self._last_ns))
         self._last_ns = event.at_ns
 

@@ -147,10 +147,8 @@ def _document_spread(cell: CellState) -> Measured:
 def _speed_change(cell: CellState) -> Measured:
     parts = [formulas.decode_parts(sample) for sample in _documents(cell)]
     logs = [math.log(part[0] / part[1]) for part in parts if not isinstance(part, Absent) and min(part) > 0]
-    if len(logs) < TREND_LEAST_DOCUMENTS:
-        return Absent("too few documents were worked on")
     length = len(logs) - 1
-    slope = theil_sen(list(range(len(logs))), logs)
+    slope = theil_sen(range(len(logs)), logs) if len(logs) >= TREND_LEAST_DOCUMENTS else None
     if slope is None:
         return Absent("too few documents were worked on")
     low, high = (None if end is None else math.expm1(end * length) for end in (slope.low, slope.high))

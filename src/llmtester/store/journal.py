@@ -127,6 +127,8 @@ class _Reader:
             raise _BadLine(f"record {record.get('seq')} where {self.sequence} was expected")
         if self.sequence == 0:
             self._schema = schema.check_version(record.get("schema"))
+        if "kind" not in record or "data" not in record:
+            raise _BadLine("the record names no kind or holds no data")
         event = schema.decode(record["kind"], record["data"], self._schema)
         self.sequence += 1
         self.good_bytes += len(line)

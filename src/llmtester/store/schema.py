@@ -19,11 +19,10 @@ from llmtester.domain import events
 from llmtester.domain.errors import StoreError
 from llmtester.domain.events import Event, kind_of
 
-SCHEMA = 1
-
 Upgrade = Callable[[str, dict[str, Any]], dict[str, Any]]
 UPGRADES: Mapping[int, Upgrade] = {}
 
+SCHEMA = 1 + len(UPGRADES)
 
 EVENT_TYPES: Mapping[str, type] = {kind_of(event_type): event_type for event_type in get_args(events.Event)}
 _KINDS: Mapping[type, str] = {event_type: kind for kind, event_type in EVENT_TYPES.items()}
@@ -44,8 +43,7 @@ def encode(event: Event) -> tuple[str, bytes]:
 
 def decode(kind: str, data: dict[str, Any], schema: int) -> Event:
     """The event that ``encode`` was given, from any schema up to ``SCHEMA``. Raises ``StoreError``."""
-    for version in range(schema, SCHEMA):
-        data = UPGRADES[version](kind, data)
+    data = upgraded(kind, data, schema)
     if kind not in EVENT_TYPES:
         raise StoreError(f"The journal holds a record of unknown kind {kind!r}", fix="start a new run: llmtester run")
     try:
@@ -58,6 +56,15 @@ def decode(kind: str, data: dict[str, Any], schema: int) -> Event:
             why=f"{where}: {first['msg']}",
             fix="start a new run: llmtester run",
         ) from error
+
+
+def upgraded(
+    kind: str, data: dict[str, Any], schema: int, upgrades: Mapping[int, Upgrade] = UPGRADES
+) -> dict[str, Any]:
+    """The data of a record of version ``schema`` as the newest version writes it, brought up one version at a time."""
+    for version in range(schema, 1 + len(upgrades)):
+        data = upgrades[version](kind, data)
+    return data
 
 
 def check_version(schema: object) -> int:

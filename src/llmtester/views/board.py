@@ -254,7 +254,7 @@ class Board:
                 self.state.target_of(cell.cell.key),
                 tuple(METRICS[name].of_cell(cell) for name in names),
                 tuple(names),
-                self.state.machine,
+                self.state.begun_on,
             )
         )
         self._findings.extend(finding for finding in seen if finding.severity != "note")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,3 +42,11 @@ def test_text_that_is_something_else_is_refused() -> None:
     for text in ("hello", "AgAAAAA=", "ü"):
         with pytest.raises(ValueError, match=r"log-probabilities|ASCII"):
             unpack(text)
+
+
+@given(POSITIONS.filter(len), st.binary(min_size=1, max_size=9))
+def test_a_string_with_more_behind_it_is_refused(positions: list[Position], more: bytes) -> None:
+    """What follows the last position makes all of it doubtful, however little it is."""
+    packed = base64.b64encode(base64.b64decode(pack(positions)) + more).decode("ascii")
+    with pytest.raises(ValueError, match="followed by something else"):
+        unpack(packed)
