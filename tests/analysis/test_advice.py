@@ -218,6 +218,7 @@ def matrices(draw: st.DrawFn) -> list[File]:
 USE_NAMES = st.sampled_from([use.name for use in USES])
 
 
+@pytest.mark.untraced
 @given(matrices(), USE_NAMES, st.integers(0, 4), st.floats(0.3, 1.0))
 @settings(max_examples=120, deadline=None)
 def test_a_worse_model_never_changes_the_winner(files: list[File], use: str, of: int, factor: float) -> None:

@@ -81,6 +81,7 @@ def test_nothing_to_compare_is_no_evidence() -> None:
     assert mann_whitney_p([2.0] * 6, [2.0] * 6) == 1.0
 
 
+@pytest.mark.untraced
 def test_equal_runs_are_rarely_called_different() -> None:
     """Two runs of the same machine differ in name in at most 5 % of 200 pairs."""
     verdicts = [change(measured(2 * seed), measured(2 * seed + 1)).verdict for seed in range(SEEDS)]

@@ -8,6 +8,8 @@ from benchmarks.statistics_findings import FAULTS
 
 RUNS_COUNT = 120
 
+pytestmark = pytest.mark.untraced
+
 
 @pytest.mark.parametrize("scenario", [*SCENARIOS[:3], Scenario("all at once", 0.03, 0.05, 0.02)], ids=str)
 def test_intervals_hold_the_truth_in_most_runs(scenario: Scenario) -> None:

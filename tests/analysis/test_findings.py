@@ -158,6 +158,7 @@ def test_a_cold_first_trial_is_found() -> None:
     assert codes(cell_of(stalled)) == set()
 
 
+@pytest.mark.untraced
 def test_clean_runs_raise_no_finding() -> None:
     """Sixty clean cells with 1 % noise, and as many with 2 %, raise at most one finding."""
     raised = [
@@ -249,3 +250,10 @@ def test_a_warm_processor_that_keeps_its_clock_is_no_doubt() -> None:
     """85 °C are hot, and nothing is slowed down for them."""
     steady = [replace(QUIET, temperature_c=85.0, frequency_mhz=4000.0 - place) for place in range(30)]
     assert codes(cell_of(CLEAN, steady)) == set()
+
+
+def test_a_loss_that_is_sure_but_small_is_no_doubt() -> None:
+    """A speed that falls by 2 % along a line as if drawn with a ruler is nothing to act on; by 10 % it is."""
+    ruler = CLEAN.replace("noise=0.01", "noise=0")
+    for ratio, doubted in (("0.02", False), ("0.1", True)):
+        assert ("slowing_down" in codes(cell_of(f"{ruler}&drift_ratio={ratio}&drift_requests=6"))) is doubted

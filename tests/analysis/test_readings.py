@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtester.analysis.readings import KEPT_COUNT, TOGETHER, Thinned, merged
@@ -16,6 +16,7 @@ def test_every_field_of_a_reading_can_be_merged() -> None:
     assert set(TOGETHER) == {entry.name for entry in fields(Reading)} - {"at_ns"}
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4000))
 def test_nothing_counted_is_lost_and_no_peak(count: int) -> None:
     """However long it goes on, sums are whole, the hottest moment stays, spacing is even and the space limited."""

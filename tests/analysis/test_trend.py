@@ -50,6 +50,7 @@ def test_many_points_have_the_slope_of_the_definition(seed: int) -> None:
     assert found.value == pytest.approx(median(all_slopes(list(zip(places, values, strict=True)))), rel=1e-12)
 
 
+@pytest.mark.untraced
 def test_steps_of_a_counter_have_exactly_no_slope() -> None:
     """A reading that stays the same most of the time gives 0, not almost 0, and in no time."""
     assert theil_sen(range(2000), [4096.0 * (second > 1900) for second in range(2000)]) == Slope(
@@ -57,6 +58,7 @@ def test_steps_of_a_counter_have_exactly_no_slope() -> None:
     )
 
 
+@pytest.mark.untraced
 def test_a_few_thousand_points_are_fast() -> None:
     """Half an hour of readings, once a second, costs less than one of them may take."""
     chance = random.Random(1)
@@ -65,9 +67,10 @@ def test_a_few_thousand_points_are_fast() -> None:
     found = theil_sen(range(2000), values)
     assert time.process_time() - started_s < 1
     assert found is not None
-    assert found.sure
+    assert found.low is not None
+    assert found.low > 0
     assert found.value == pytest.approx(0.001, rel=0.1)
-    assert found.at(1000) == pytest.approx(1.0, rel=0.1)
+    assert found.intercept + 1000 * found.value == pytest.approx(1.0, rel=0.1)
 
 
 def test_a_line_needs_two_places() -> None:
@@ -97,7 +100,6 @@ def test_four_points_have_a_slope_but_no_interval() -> None:
     found = theil_sen(range(4), [1.0, 2.0, 3.0, 5.0])
     assert found is not None
     assert (found.low, found.high) == (None, None)
-    assert not found.sure
 
 
 @pytest.mark.parametrize("count", [3, 4, 5, 6])

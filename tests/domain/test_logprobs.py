@@ -44,6 +44,13 @@ def test_text_that_is_something_else_is_refused() -> None:
             unpack(text)
 
 
+def test_a_list_that_lacks_its_end_is_refused() -> None:
+    """Cut between two tokens of a list, where every piece that is left is whole."""
+    data = base64.b64decode(pack([Position(1, -0.5, ((1, -0.5), (2, -1.5)))]))
+    with pytest.raises(ValueError, match="end too early"):
+        unpack(base64.b64encode(data[:-8]).decode("ascii"))
+
+
 @given(POSITIONS.filter(len), st.binary(min_size=1, max_size=9))
 def test_a_string_with_more_behind_it_is_refused(positions: list[Position], more: bytes) -> None:
     """What follows the last position makes all of it doubtful, however little it is."""

@@ -63,6 +63,7 @@ def test_the_same_file_again_is_excellent_and_within_noise() -> None:
     assert "100 of 100 places" in found.sentence
 
 
+@pytest.mark.untraced
 def test_damage_is_ordered_and_rated() -> None:
     """More noise on the logits is more divergence, and the word gets worse."""
     said = ran(
@@ -124,6 +125,7 @@ def test_quick_mode_stops_early_when_the_loss_is_clear() -> None:
     assert only(gross).rating is Rating.FAILED
 
 
+@pytest.mark.untraced
 def test_advice_never_names_a_damaged_file() -> None:
     """The fast small file would have been the answer; its answers are damaged, so the next one is named."""
     said = ran(
@@ -153,6 +155,7 @@ def test_a_model_without_siblings_is_not_compared() -> None:
     assert "questions right" in found.sentence
 
 
+@pytest.mark.untraced
 def test_a_killed_run_keeps_its_texts() -> None:
     """After an interruption the candidate follows the texts that the journal holds, and the verdict is the same."""
     scripts = (REFERENCE, "m?size_mb=100&damage=0.3&realtime=0:Q4_K_M")
@@ -177,12 +180,14 @@ RUNS_COUNT = 30
 """A sample of what ``benchmarks.quality_simulation`` does 200 times."""
 
 
+@pytest.mark.untraced
 def test_one_answer_in_ten_corrupted_is_found() -> None:
     """Caught in at least 80 % of simulated runs, beside answers that differ by chance."""
     caught = sum(accused(number, 0.75, 0.10, 0.01)[0] for number in range(RUNS_COUNT))
     assert caught >= 0.8 * RUNS_COUNT
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("flips", [0.0, 0.05])
 def test_answers_that_only_flip_are_not_called_a_loss(flips: float) -> None:
     """Nothing is corrupted, but answers turn around either way: hardly a run is accused of anything."""
@@ -199,6 +204,7 @@ def test_categories_that_the_reference_guesses_are_left_out() -> None:
     assert not any(part.informative for part in guessed)
 
 
+@pytest.mark.untraced
 def test_losses_are_corrected_for_the_number_of_candidates() -> None:
     """Two candidates share the five percent."""
     said = ran(REFERENCE, "m?size_mb=200&corrupt=0.04&realtime=0:Q8_0", "m?size_mb=100&corrupt=0.3&realtime=0:Q2_K")
@@ -272,3 +278,26 @@ def test_guesses_prove_nothing() -> None:
     said = "the reference is not clearly better than guessing in any kind of question"
     assert tasks.measure(wrong, wrong) == Absent(said)
     assert tasks.measure({}, wrong) == Absent("no question was answered by both models")
+
+
+@pytest.mark.parametrize(
+    ("kl", "agreement", "perplexity", "words"),
+    [
+        ((0.005, 0.004, 0.006), (0.97, 0.965, 0.98), 1.0, "excellent"),
+        ((0.005, 0.004, 0.02), (0.97, 0.965, 0.98), 1.0, "excellent to good"),
+        ((0.005, 0.004, 0.006), (0.90, 0.88, 0.92), 1.0, "good to acceptable"),
+        ((0.30, 0.29, 0.31), (0.97, 0.965, 0.98), 1.5, "poor"),
+        ((0.005, 0.004, 0.006), (0.97, 0.965, 0.98), 1.6, "failed"),
+        ((0.50, 0.49, 0.51), (0.97, 0.965, 0.98), 1.0, "failed"),
+    ],
+)
+def test_the_worse_of_divergence_and_agreement_is_the_word(
+    kl: tuple[float, float, float], agreement: tuple[float, float, float], perplexity: float, words: str
+) -> None:
+    """With both ends of the interval where they lie in other bands; a perplexity that rose by more than half fails."""
+    nothing = Estimate(0.0, None, None, 20)
+    found = Fidelity(
+        *(Estimate(*kl, 20), 0.1, Estimate(*agreement, 20), Estimate(perplexity, None, None, 20), 800),
+        *(nothing, nothing, False, {}),
+    )
+    assert bands.in_words(bands.judge_fidelity(found, bands.QualityBands())) == words

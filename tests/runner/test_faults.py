@@ -127,6 +127,7 @@ def test_models_are_added_to_a_finished_run() -> None:
     assert {event.cell for event in again} == {more[0].key}
 
 
+@pytest.mark.untraced
 @pytest.mark.skipif(os.name != "posix", reason="RLIMIT_FSIZE is a POSIX limit")
 def test_a_disk_that_fills_up_stops_the_run_and_it_goes_on_later(home: Path) -> None:
     """The run ends with what to do, its journal holds whole lines only, and a resume finishes it."""

@@ -181,6 +181,7 @@ class Killed(Exception):
     """The process dies at this event."""
 
 
+@pytest.mark.untraced
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=4))
 def test_killed_and_resumed_equals_undisturbed(kills: list[int]) -> None:

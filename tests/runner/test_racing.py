@@ -154,6 +154,7 @@ def test_quotas_rise_to_the_most_and_end_there(visit: int, most: int) -> None:
     assert 0 < steps[-1] < 2 * visit or len(ends) == 1
 
 
+@pytest.mark.untraced
 def test_a_few_simulated_matrices_agree_with_measuring_everything() -> None:
     """The small version of ``python -m benchmarks matrix_race``."""
     found = matrix_race.simulate(range(8))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from benchmarks import matrix_journal
+
+pytestmark = pytest.mark.untraced
 
 
 def test_damaged_journals_are_repaired_and_go_on(tmp_path: Path) -> None:

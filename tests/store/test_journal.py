@@ -55,6 +55,7 @@ def trials(events: tuple[Event, ...]) -> list[int]:
     return [len(cell.trials) for cell in RunState(events).cells.values()]
 
 
+@pytest.mark.untraced
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 10**6))
 def test_any_cut_counts_no_partial_trial(tmp_path: Path, events: list[Event], cut: int) -> None:
@@ -77,6 +78,7 @@ def test_any_cut_counts_no_partial_trial(tmp_path: Path, events: list[Event], cu
     assert list(journal.read(path).events) == events[: len(again.events) + 1]
 
 
+@pytest.mark.untraced
 def test_flipped_bits_are_never_believed(tmp_path: Path, events: list[Event]) -> None:
     """5,000 flips at random places: what is read is always a prefix of the truth, or refused with a message."""
     path = tmp_path / "flip"
@@ -326,3 +328,17 @@ def test_follow_sees_what_is_appended(tmp_path: Path, events: list[Event]) -> No
                 book.emit(more)
     book.close()
     assert seen == events
+
+
+def test_a_torn_line_is_dropped_without_a_copy(tmp_path: Path, events: list[Event]) -> None:
+    """Half of a last line is what a kill leaves: it is cut off, nothing is kept of it, and a whole journal stays."""
+    path = tmp_path / "journal.jsonl"
+    write(path, events)
+    whole = path.read_bytes()
+    for content, kept_count in ((whole, len(events)), (whole[:-9], len(events) - 1)):
+        path.write_bytes(content)
+        book, recorded = Journal.reopen(path)
+        book.close()
+        assert len(recorded.events) == kept_count
+        assert path.stat().st_size == recorded.good_bytes
+    assert [entry.name for entry in tmp_path.iterdir()] == ["journal.jsonl"]

@@ -38,15 +38,6 @@ class Slope:
     intercept: float
     points_count: int
 
-    def at(self, x: float) -> float:
-        """The height of the line."""
-        return self.intercept + self.value * x
-
-    @property
-    def sure(self) -> bool:
-        """Whether the interval leaves only one direction."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
-
 
 @dataclass(frozen=True, slots=True)
 class Monotony:
