@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.untraced  # the tracer imports sqlite3 and more into every process
+
 HEAVY = {
     "asyncio",
     "httpx",
