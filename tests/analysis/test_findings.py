@@ -236,13 +236,13 @@ def test_outlying_trials_are_named_and_kept() -> None:
 
 def test_figures_without_an_interval_raise_no_doubt_about_it() -> None:
     """A profile that is decided by the longest gap has no interval that could be too wide."""
-    state, _ = World().run(fake_plan(CLEAN, loads=(LOAD,)))
+    state, _ = World().run(fake_plan(CLEAN, loads=(replace(LOAD, max_trials=5),)))
     decides, limits = ("itl_max_ms",), {**LENS.bands, "itl_max_ms": (100.0, 500.0, 1000.0)}
     (cell,) = summarise(state, replace(LENS, headlines={"interactive": decides}, bands=limits)).cells
     gap = cell.metrics["itl_max_ms"]
     assert isinstance(gap, Estimate)
     assert (gap.trials_count, gap.low) == (5, None)
-    assert cell.rating is Rating.EXCELLENT
+    assert (cell.status, cell.reason, cell.rating) == ("done", "", Rating.EXCELLENT)
     assert "too_few_trials" not in codes(cell)
 
 

@@ -240,8 +240,12 @@ def test_a_request_that_failed_ends_the_climb() -> None:
 
 
 def test_a_wait_that_grows_faster_than_any_text_is_all_square() -> None:
-    """Where the fitted cost of a token would be negative it is none, and the whole wait grows with the square."""
-    cells = [step(size, (size - 96) ** 3 * 1e-11) for size in (1024, 4096, 8192)]
-    once, twice = (usable_context.predicted_wait_s(cells, size) for size in (10_000, 20_000))
-    assert once is not None
-    assert twice == pytest.approx(4 * once)
+    """Where the fitted cost of a token would be negative it is none, and the whole wait grows with the square.
+
+    Of waits of c n**3 the square of least relative errors is c times the sum of 1/n over that of 1/n**2.
+    """
+    lengths = (928, 4000, 8096)
+    cells = [step(length + 96, length**3 * 1e-11) for length in lengths]
+    square = 1e-11 * sum(1 / length for length in lengths) / sum(1 / length**2 for length in lengths)
+    for wanted in (10_000, 20_000):
+        assert usable_context.predicted_wait_s(cells, wanted) == pytest.approx(square * wanted**2, rel=1e-6)
