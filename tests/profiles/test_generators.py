@@ -24,8 +24,6 @@ ITEMS_COUNT = int(os.environ.get("LLMTESTER_ITEMS_COUNT", "800"))
 EVERY = [*WRITTEN, *SHORT]
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.untraced
-
 
 @pytest.mark.parametrize("category", EVERY, ids=lambda category: category.name)
 def test_the_oracle_scores_one_and_every_distractor_nothing(category: Category) -> None:
