@@ -72,16 +72,18 @@ def rate_cell(
 ) -> tuple[Rating, str]:
     """The worst rating over the headline metrics and the title of the metric that decided it.
 
-    ``NOT_RATED`` with the reason if a headline metric is absent.
+    ``NOT_RATED`` with the reason if a headline metric is absent. Metrics without limits, as a plugin may name, do not
+    decide.
     """
     rated: list[tuple[Rating, MetricInfo]] = []
     for info in headline:
         measured = metrics.get(info.name, Absent("it was not measured"))
         if isinstance(measured, Absent):
             return Rating.NOT_RATED, f"{info.title}: {measured.reason}"
-        rated.append((rate(measured.value, info, bands), info))
+        if info.name in bands:
+            rated.append((rate(measured.value, info, bands), info))
     if not rated:
-        return Rating.NOT_RATED, "the profile names no metric that decides"
+        return Rating.NOT_RATED, "the profile names no metric that has limits"
     worst, info = max(rated, key=lambda pair: ORDER.index(pair[0]))
     return worst, info.title
 
