@@ -200,6 +200,7 @@ def models() -> Iterator[tuple[str, Misuse]]:
     folder = ("--folder", "m")
     yield "info of nothing", Misuse(("models", "info", "nosuch"), 5, "llmtester models")
     yield "info of a folder", Misuse(("models", "info", "m", *folder), 5, "llmtester models", writes("m/a.gguf", whole))
+    yield "docs of nothing", Misuse(("docs", "nothing-mached"), 5, "fix: llmtester docs nothing-matched")
     yield "rm of nothing", Misuse(("models", "rm", "nosuch", "--yes"), 5, "llmtester models")
     yield "rm unasked", Misuse(("models", "rm", "a", *folder), 6, "--yes", writes("m/a.gguf", whole))
     yield "rm of a stranger", Misuse(("models", "rm", "a", "--yes", *folder), 6, "--force", writes("m/a.gguf", whole))

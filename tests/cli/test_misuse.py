@@ -55,7 +55,7 @@ def test_misuse_gives_one_message_with_its_fix(
     assert (code, out) == (misuse.code, ""), err
     assert [line.partition(":")[0] for line in err.splitlines()].count("error") == 1, err
     assert err.count("\n  fix: ") == 1, err
-    assert err.count("\n  see: docs/") == 1, err
+    assert err.count("\n  see: llmtester docs ") == 1, err
     assert misuse.says in err, err
     assert "Traceback" not in err
     assert not {"\x1b", "\x07"} & set(err)

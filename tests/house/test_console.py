@@ -67,7 +67,7 @@ def test_an_error_is_what_why_and_fix(capsys: pytest.CaptureFixture[str]) -> Non
     code, out, err = ended(capsys, "configuration")
     assert (code, out) == (ExitCode.USAGE, "")
     assert err == "error: the setting is wrong\n  why: it is too large\n  fix: make it smaller\n  see: " + (
-        "docs/troubleshooting.md#a-setting-or-a-flag-is-refused\n"
+        "llmtester docs a-setting-or-a-flag-is-refused\n"
     )
 
 

@@ -73,7 +73,7 @@ def _graphics(seen: Observed) -> Answer:
         return "ok", "no graphics processor; models run on the processor", ""
     detail = ", ".join(seen.machine.gpus)
     if seen.engine == "embedded" and not seen.machine.system.startswith("Darwin"):
-        fix = "install a llama-server built for it: --set engine.llama_server=PATH (docs/engines.md)"
+        fix = "install a llama-server built for it: --set engine.llama_server=PATH (llmtester docs engines)"
         return "warn", f"{detail}; the built-in engine does not use it", fix
     return "ok", detail, ""
 

@@ -32,6 +32,7 @@ class Commands(CommandsOnDemand):
         ),
         "models": ("llmtester.cli.models_commands:app", "List, inspect, fetch, verify and remove models."),
         "quality": ("llmtester.cli.quality_commands:app", "Move the answers of a reference to another machine."),
+        "docs": ("llmtester.cli.docs_command:docs", "Read the documents: a page, or the section that an error names."),
         "config": ("llmtester.cli.config_commands:app", "Show where each setting comes from, or write a first file."),
     }
 

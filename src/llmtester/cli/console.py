@@ -104,7 +104,7 @@ def show_error(error: LlmtesterError, *, as_json: bool = False) -> ExitCode:
     if error.fix:
         say(f"  fix: {error.fix}")
     page = page_of(error)
-    say(f"  see: {page}")
+    _say_page(page)
     if as_json:
         message = "; ".join(filter(None, (error.what, error.why)))
         _say_json(_code(error), message, error.fix, error.exit_code, page)
@@ -114,6 +114,12 @@ def show_error(error: LlmtesterError, *, as_json: bool = False) -> ExitCode:
 def page_of(error: LlmtesterError) -> str:
     """The page of the documentation that explains this kind of error, with its anchor."""
     return next(PAGES[kind] for kind in type(error).__mro__ if kind in PAGES)
+
+
+def _say_page(page: str) -> None:
+    """The command that shows the page; whoever installed the program has no checkout to look into."""
+    name, _, section = page.removeprefix("docs/").partition("#")
+    say(f"  see: llmtester docs {section or name.removesuffix('.md')}")
 
 
 def _foreign(error: Exception, words: Sequence[str], *, as_json: bool) -> int:
@@ -141,7 +147,7 @@ def _usage(error: Any, exit_code: int, *, as_json: bool) -> int:
     fix = f"did you mean {near}? {command} --help shows what there is" if near else f"{command} --help"
     _say_error(what)
     say(f"  fix: {fix}")
-    say(f"  see: {USAGE_PAGE}")
+    _say_page(USAGE_PAGE)
     if as_json:
         _say_json("usage", what, fix, exit_code, USAGE_PAGE)
     return exit_code
@@ -154,7 +160,7 @@ def _bug(error: Exception, words: Sequence[str], *, as_json: bool) -> ExitCode:
     _say_error(what)
     say("  why: this is a mistake in llmtester, not in what you did")
     say(f"  fix: {fix}")
-    say(f"  see: {BUG_PAGE}")
+    _say_page(BUG_PAGE)
     if as_json:
         _say_json("bug", what, fix, ExitCode.BUG, BUG_PAGE)
     return ExitCode.BUG

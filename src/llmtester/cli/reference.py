@@ -41,6 +41,8 @@ shown. `RUN` is `latest`, a run id, or the path of a run folder.
 - **Colour and movement** are left out when the output is no terminal, with `NO_COLOR=1`, with `TERM=dumb` and on
   build servers (`CI=true`). Characters that the console cannot show are escaped.
 - **Nothing is asked** without a terminal; `--yes` answers every question.
+- **Errors** say what, why, how to mend it and, after `see:`, the command that shows the section of these documents
+  about it; `llmtester docs` lists the pages.
 - **Completion**: `llmtester --install-completion` for bash, zsh, fish and PowerShell; `--show-completion` prints the
   script instead. Open a new shell afterwards.
 """

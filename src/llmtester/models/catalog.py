@@ -202,5 +202,7 @@ def _checked(value: Any, kind: type[Any], where: str, what: str) -> Any:
 
 def _wrong(where: str, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{printable(where)} is not a list of models", why=why, fix="compare it with examples/models.example.yaml"
+        f"{printable(where)} is not a list of models",
+        why=why,
+        fix="see the example in `llmtester docs models`",
     )

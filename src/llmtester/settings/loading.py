@@ -142,7 +142,7 @@ def _unusable(name: str, place: str, problem: str, more: str = "") -> Configurat
     return ConfigurationError(
         f"{place}: {printable(name)} cannot be used{more}",
         why=printable(problem),
-        fix=f"correct {printable(name)}; docs/settings.md and `llmtester config init` explain it",
+        fix=f"correct {printable(name)}; `llmtester docs settings` explains it",
     )
 
 

@@ -180,7 +180,7 @@ class QualitySettings(ProfileSection):
     open_tok: WholeNumber = bounded(_QUALITY.open_tok, 64, 8192, "Longest free answer, in which loops are looked for.")
     kl_limits_nats: QualityLimits = Field(
         default=_QUALITY_BANDS.kl_nats,
-        description="Largest mean divergence from the reference. Provisional, see docs/quality.md.",
+        description="Largest mean divergence from the reference. Provisional, see `llmtester docs quality`.",
     )
     agreement_limits_ratio: QualityLimits = Field(
         default=_QUALITY_BANDS.agreement_ratio,

@@ -74,7 +74,7 @@ class ModelsSettings(Section):
     )
     catalog: UserPath | None = Field(
         default=None,
-        description="A file of models that `models pull` knows by name, as in `examples/models.example.yaml`.",
+        description="A file of models that `models pull` knows by name, as in `llmtester docs models`.",
     )
 
 
