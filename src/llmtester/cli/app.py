@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import ClassVar
 
 import typer
 
+from llmtester.cli.completion import VARIABLE, answer
 from llmtester.cli.console import guarded
 from llmtester.cli.on_demand import CommandsOnDemand
 
@@ -75,5 +77,7 @@ def _root(
 
 
 def main() -> int:
-    """Run the command line; the exit code."""
+    """Run the command line, or answer a shell that asks what could be typed; the exit code."""
+    if os.environ.get(VARIABLE, "").startswith("complete_"):
+        return answer(lambda: guarded(app))
     return guarded(app)

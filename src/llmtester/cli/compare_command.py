@@ -7,13 +7,19 @@ from typing import Annotated
 
 import typer
 
+from llmtester.cli.completion import completing
 from llmtester.cli.json_output import print_object
 from llmtester.cli.options import Config, Json, Runs
 
 
 def compare(
-    before: Annotated[str, typer.Argument(help="latest, a run id or a run folder.", metavar="BEFORE")],
-    after: Annotated[str, typer.Argument(help="The run to compare with it.", metavar="AFTER")],
+    before: Annotated[
+        str,
+        typer.Argument(help="latest, a run id or a run folder.", metavar="BEFORE", autocompletion=completing("RUN")),
+    ],
+    after: Annotated[
+        str, typer.Argument(help="The run to compare with it.", metavar="AFTER", autocompletion=completing("RUN"))
+    ],
     config: Config = None,
     runs: Runs = None,
     as_json: Json = False,

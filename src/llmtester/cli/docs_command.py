@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from llmtester.cli.completion import completing
 from llmtester.cli.json_output import print_object
 from llmtester.cli.options import Json
 
@@ -16,7 +17,12 @@ READABLE_COLUMNS = 100
 
 def docs(
     topic: Annotated[
-        str | None, typer.Argument(help="A page, or a section such as nothing-matched.", metavar="TOPIC")
+        str | None,
+        typer.Argument(
+            help="A page, or a section such as nothing-matched.",
+            metavar="TOPIC",
+            autocompletion=completing("docs TOPIC"),
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from llmtester.cli.completion import completing
 from llmtester.cli.json_output import print_object
 from llmtester.cli.models_opened import confirm, opened_models
 from llmtester.cli.options import Config, Json, ModelFolder, Yes
@@ -14,7 +15,12 @@ from llmtester.domain.text import human_bytes, printable
 
 
 def verify(
-    name: Annotated[str | None, typer.Argument(help="Model; without it: all of them.", metavar="NAME")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Model; without it: all of them.", metavar="NAME", autocompletion=completing("models NAME")
+        ),
+    ] = None,
     config: Config = None,
     folder: ModelFolder = None,
     as_json: Json = False,
@@ -58,7 +64,12 @@ def verify(
 
 
 def remove(
-    name: Annotated[str, typer.Argument(help="Name, name:quantization or path.", metavar="NAME")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Name, name:quantization or path.", metavar="NAME", autocompletion=completing("models NAME")
+        ),
+    ],
     force: Annotated[bool, typer.Option("--force", help="Also a model that llmtester did not fetch.")] = False,
     config: Config = None,
     folder: ModelFolder = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmtester.cli.completion import completing
 from llmtester.cli.console import say
 from llmtester.cli.json_output import print_object
 from llmtester.cli.models_opened import choice_record, opened_models, show_choices
@@ -72,7 +73,12 @@ def list_models(config: Config = None, folder: ModelFolder = None, as_json: Json
 
 
 def info(
-    name: Annotated[str, typer.Argument(help="Name, name:quantization or path.", metavar="NAME")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Name, name:quantization or path.", metavar="NAME", autocompletion=completing("models NAME")
+        ),
+    ],
     config: Config = None,
     folder: ModelFolder = None,
     as_json: Json = False,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llmtester.cli.completion import completing
 from llmtester.cli.console import interruptible, say
 from llmtester.cli.json_output import print_line
 from llmtester.cli.models_opened import confirm, opened_models, show_choices
@@ -19,9 +20,16 @@ from llmtester.domain.text import human_bytes, printable
 def pull(
     source: Annotated[
         str | None,
-        typer.Argument(help="starter, a catalog name, owner/repository:Q4_K_M, a file or an address.", metavar="MODEL"),
+        typer.Argument(
+            help="starter, a catalog name, owner/repository:Q4_K_M, a file or an address.",
+            metavar="MODEL",
+            autocompletion=completing("models pull MODEL"),
+        ),
     ] = None,
-    quants: Annotated[str | None, typer.Option(help="Several quantizations.", metavar="A,B")] = None,
+    quants: Annotated[
+        str | None,
+        typer.Option(help="Several quantizations.", metavar="A,B", autocompletion=completing("models pull --quants")),
+    ] = None,
     config: Config = None,
     folder: ModelFolder = None,
     yes: Yes = False,

@@ -7,8 +7,13 @@ from typing import Annotated
 
 import typer
 
+from llmtester.cli.completion import completing
+
 Config = Annotated[Path | None, typer.Option(help="Settings file.", metavar="FILE")]
-Assign = Annotated[list[str] | None, typer.Option("--set", help="Any setting.", metavar="NAME=VALUE")]
+Assign = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any setting.", metavar="NAME=VALUE", autocompletion=completing("--set")),
+]
 Runs = Annotated[Path | None, typer.Option("--runs", help="Folder of runs.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="JSON Lines on standard output.")]
@@ -17,7 +22,13 @@ ModelFolder = Annotated[
     Path | None, typer.Option("--folder", help="The only model folder, instead of the set ones.", metavar="DIR")
 ]
 EngineName = Annotated[
-    str | None, typer.Option("--engine", help="auto, embedded, llama-server, ollama ...", metavar="NAME")
+    str | None,
+    typer.Option(
+        "--engine",
+        help="auto, embedded, llama-server, ollama ...",
+        metavar="NAME",
+        autocompletion=completing("--engine"),
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from llmtester.cli.completion import completing
 from llmtester.cli.console import say
 from llmtester.cli.json_output import print_object
 from llmtester.cli.on_demand import Group
@@ -23,9 +24,14 @@ app.add_typer(reference, name="reference")
 
 @reference.command("export")
 def export(
-    run: Annotated[str, typer.Argument(help="latest, a run id or a run folder.", metavar="RUN")],
+    run: Annotated[
+        str, typer.Argument(help="latest, a run id or a run folder.", metavar="RUN", autocompletion=completing("RUN"))
+    ],
     file: Annotated[Path, typer.Argument(help="Where to write the pack.", metavar="FILE")],
-    model: Annotated[str | None, typer.Option(help="Which model, if the run has several.", metavar="NAME")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Which model, if the run has several.", metavar="NAME", autocompletion=completing("--model")),
+    ] = None,
     config: Config = None,
     runs: Runs = None,
     as_json: Json = False,

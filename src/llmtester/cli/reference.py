@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from llmtester.cli.app import WORKFLOWS, app
+from llmtester.cli.completion import lines_of_reference
 from llmtester.domain.errors import ExitCode
 
 EXIT_CODES: dict[ExitCode, str] = {
@@ -44,7 +45,12 @@ shown. `RUN` is `latest`, a run id, or the path of a run folder.
 - **Errors** say what, why, how to mend it and, after `see:`, the command that shows the section of these documents
   about it; `llmtester docs` lists the pages.
 - **Completion**: `llmtester --install-completion` for bash, zsh, fish and PowerShell; `--show-completion` prints the
-  script instead. Open a new shell afterwards.
+  script instead. Open a new shell afterwards. Values are completed as [below](#completion).
+"""
+
+_COMPLETION = """\
+Beside commands and flags, a shell completes what is there: models in the folders of the settings, runs, names. A name
+that a shell would not take as one plain word is left out.
 """
 
 _NOT_SHOWN = {"help", "install_completion", "show_completion"}
@@ -65,6 +71,7 @@ def _lines() -> Iterator[str]:
     context: Any = typer.main.get_command(app).make_context("llmtester", ["run"], resilient_parsing=True)
     for words, command in _commands(root, context, ()):
         yield from _section(words, command)
+    yield from ("", "## Completion", "", *_COMPLETION.splitlines(), "", *lines_of_reference())
     yield from ("", "## Exit codes", "", "| code | meaning |", "|---|---|")
     yield from (f"| {int(code)} | {meaning} |" for code, meaning in EXIT_CODES.items())
     yield from ("", "Treat every other code as a failure.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmtester.cli.completion import completing
 from llmtester.cli.console import say
 from llmtester.cli.json_output import print_object
 from llmtester.cli.options import Config, Json, JsonLines, Runs
@@ -25,10 +26,18 @@ if TYPE_CHECKING:
 
 def report(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     run: Annotated[
-        str, typer.Argument(help="latest, a run id, a run folder, or the word list.", metavar="RUN")
+        str,
+        typer.Argument(
+            help="latest, a run id, a run folder, or the word list.",
+            metavar="RUN",
+            autocompletion=completing("report RUN"),
+        ),
     ] = "latest",
     formats: Annotated[
-        str, typer.Option("--format", help="Any of html, json, csv, md.", metavar="A,B")
+        str,
+        typer.Option(
+            "--format", help="Any of html, json, csv, md.", metavar="A,B", autocompletion=completing("--format")
+        ),
     ] = "json,csv,html",
     open_it: Annotated[bool, typer.Option("--open", help="Open the HTML report in the browser.")] = False,
     output_dir: Annotated[Path | None, typer.Option(help="Write the files here.", metavar="DIR")] = None,
@@ -69,7 +78,9 @@ def report(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works
 
 
 def watch(
-    run: Annotated[str, typer.Argument(help="latest, a run id or a run folder.", metavar="RUN")] = "latest",
+    run: Annotated[
+        str, typer.Argument(help="latest, a run id or a run folder.", metavar="RUN", autocompletion=completing("RUN"))
+    ] = "latest",
     config: Config = None,
     runs: Runs = None,
     as_json: JsonLines = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmtester.cli.completion import completing
 from llmtester.cli.console import interruptible, say
 from llmtester.cli.first_run import introduction, is_first
 from llmtester.cli.options import Assign, Config, EngineName, JsonLines, Yes, listed
@@ -25,12 +26,26 @@ SKIPPABLE = ("quality", "stress")
 
 
 def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
-    run_name: Annotated[str, typer.Argument(help="With --resume: a run id or folder.", metavar="RUN")] = "latest",
+    run_name: Annotated[
+        str,
+        typer.Argument(
+            help="With --resume: a run id or folder.", metavar="RUN", autocompletion=completing("run --resume RUN")
+        ),
+    ] = "latest",
     config: Config = None,
-    profiles: Annotated[str | None, typer.Option(help="Profiles to run, in order.", metavar="A,B")] = None,
+    profiles: Annotated[
+        str | None,
+        typer.Option(help="Profiles to run, in order.", metavar="A,B", autocompletion=completing("--profiles")),
+    ] = None,
     prompts: Annotated[Path | None, typer.Option(help="Your own prompts: .jsonl .csv .txt.", metavar="FILE")] = None,
-    models: Annotated[str | None, typer.Option(help="Models by name or pattern.", metavar="A,B")] = None,
-    quants: Annotated[str | None, typer.Option(help="Quantizations, such as Q4_K_M,Q8_0.", metavar="A,B")] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(help="Models by name or pattern.", metavar="A,B", autocompletion=completing("--models")),
+    ] = None,
+    quants: Annotated[
+        str | None,
+        typer.Option(help="Quantizations, such as Q4_K_M,Q8_0.", metavar="A,B", autocompletion=completing("--quants")),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Q4_K_M and Q5_K_M only, fewer trials.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Everything, with the stress profile.")] = False,
     budget: Annotated[str | None, typer.Option(help="Plan what decides most within it.", metavar="45m")] = None,
@@ -40,8 +55,14 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the latest run, or with RUN.")] = False,
     engine: EngineName = None,
     output_dir: Annotated[Path | None, typer.Option(help="Where run folders go.", metavar="DIR")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.", metavar="LEVEL")] = None,
-    display: Annotated[str | None, typer.Option(help="auto, live, plain or none.", metavar="HOW")] = None,
+    log_level: Annotated[
+        str | None,
+        typer.Option(help="debug, info, warning or error.", metavar="LEVEL", autocompletion=completing("--log-level")),
+    ] = None,
+    display: Annotated[
+        str | None,
+        typer.Option(help="auto, live, plain or none.", metavar="HOW", autocompletion=completing("--display")),
+    ] = None,
     yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost, start nothing.")] = False,
     as_json: JsonLines = False,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from llmtester.cli.completion import completing
 from llmtester.cli.console import say
 from llmtester.cli.json_output import print_line
 from llmtester.cli.options import Assign, Config, EngineName, JsonLines
@@ -15,13 +16,27 @@ from llmtester.domain.errors import ConfigurationError
 
 def serve(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
     model: Annotated[
-        str | None, typer.Argument(help="A model by name, name:quantization or pattern.", metavar="MODEL")
+        str | None,
+        typer.Argument(
+            help="A model by name, name:quantization or pattern.",
+            metavar="MODEL",
+            autocompletion=completing("serve MODEL"),
+        ),
     ] = None,
     from_run: Annotated[
-        str | None, typer.Option("--from", help="Serve what this run recommends: latest, id or folder.", metavar="RUN")
+        str | None,
+        typer.Option(
+            "--from",
+            help="Serve what this run recommends: latest, id or folder.",
+            metavar="RUN",
+            autocompletion=completing("--from"),
+        ),
     ] = None,
     profile: Annotated[
-        str | None, typer.Option(help="With the context that this profile needs.", metavar="NAME")
+        str | None,
+        typer.Option(
+            help="With the context that this profile needs.", metavar="NAME", autocompletion=completing("--profile")
+        ),
     ] = None,
     config: Config = None,
     engine: EngineName = None,

@@ -96,9 +96,10 @@ class ModelManager:
 
         return int(psutil.virtual_memory().total)
 
-    def scan(self) -> Scan:
-        """Everything in the folders. Facts of unchanged files come from the cache."""
-        found, unusable = scan_folders(self.folders, FactsCache(self.cache_folder))
+    def scan(self, until_s: float | None = None) -> Scan:
+        """Everything in the folders. Facts of unchanged files come from the cache, and from the monotonic time
+        ``until_s`` on from there alone."""
+        found, unusable = scan_folders(self.folders, FactsCache(self.cache_folder), until_s)
         records = {folder / file.path: record for folder, record in self._records() for file in record.files[:1]}
         models = named(found, records, self.catalog.names_by_file)
         return Scan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +40,13 @@ class Unusable:
     error: ModelError
 
 
-def scan_folders(folders: Sequence[Path], cache: FactsCache) -> tuple[tuple[Found, ...], tuple[Unusable, ...]]:
+def scan_folders(
+    folders: Sequence[Path], cache: FactsCache, until_s: float | None = None
+) -> tuple[tuple[Found, ...], tuple[Unusable, ...]]:
     """Everything under the folders: what was found, each content once, and what cannot be used.
 
     Two paths to one file count once; equal content at several places becomes one entry with ``copies``.
+    From the monotonic time ``until_s`` on no header is read: files that the cache does not know are left out then.
     """
     memo = ArrayMemo()
     found: dict[str, Found] = {}
@@ -51,9 +55,11 @@ def scan_folders(folders: Sequence[Path], cache: FactsCache) -> tuple[tuple[Foun
         first = group[0]
         try:
             paths = _complete(group)
-            known = _known(paths, cache, memo)
+            known = _known(paths, cache, memo, until_s)
         except ModelError as error:
             unusable.append(Unusable(first.path, first.origin, error))
+            continue
+        if known is None:
             continue
         if known.error is not None or known.facts is None:
             why = known.error or ModelError(f"{printable(first.path.name)} cannot be used")
@@ -125,10 +131,14 @@ def _complete(group: Sequence[Candidate]) -> tuple[Path, ...]:
     return tuple(candidate.path for candidate in group)
 
 
-def _known(paths: tuple[Path, ...], cache: FactsCache, memo: ArrayMemo) -> Known:
+def _known(paths: tuple[Path, ...], cache: FactsCache, memo: ArrayMemo, until_s: float | None) -> Known | None:
+    """``None`` if the cache does not know the model and there is no time left to read it."""
     try:
         stamp = stamp_of(paths)
-        return cache.get(stamp) or _read(paths, stamp, cache, memo)
+        known = cache.get(stamp)
+        if known is None and (until_s is None or time.monotonic() < until_s):
+            known = _read(paths, stamp, cache, memo)
+        return known
     except OSError as error:
         raise ModelError(
             f"{printable(paths[0].name)} cannot be read",

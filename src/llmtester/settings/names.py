@@ -88,6 +88,17 @@ def info_of(name: Name) -> FieldInfo:
     return LEAVES[name[:1]] if name[0] in OPEN_SECTIONS else LEAVES[name]
 
 
+def choices(name: Name) -> tuple[str, ...]:
+    """Every value that a setting can have where these are few, else its default if that is one word, else nothing."""
+    annotation = info_of(name).annotation
+    if annotation is bool:
+        return ("true", "false")
+    if get_origin(annotation) is Literal:
+        return tuple(str(value) for value in get_args(annotation))
+    default = info_of(name).default
+    return (str(default),) if isinstance(default, str | int | float) else ("",)
+
+
 _TEXTUAL: set[Any] = {str, Literal}
 
 
