@@ -23,7 +23,7 @@ from llmtester.engines.fake import FakeEngine
 
 MATRICES = 300
 SAME_LIMIT, TRIALS_LIMIT = 0.98, 0.35
-CELL = Load("short", prompt_tok=64, output_tok=24, min_trials=5, max_trials=10)
+CELL = Load("short", prompt_tok=64, output_tok=24)
 VISIT_TRIALS = 2
 QUANTS = (
     ("Q2_K", 3.0),

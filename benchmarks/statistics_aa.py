@@ -30,12 +30,9 @@ from llmtester.profiles.interactive import InteractiveProfile
 
 PAIRS_COUNT, REAL_PAIRS_COUNT = 200, 5
 LIMIT_RATIO = 0.05
-VISIT_TRIALS = 5
-LOADS = tuple(
-    Load(name, prompt_tok=prompt_tok, output_tok=32, min_trials=5, max_trials=10)
-    for name, prompt_tok in (("short", 64), ("medium", 256))
-)
-REAL_LOAD = Load("short", prompt_tok=64, output_tok=48, min_trials=5, max_trials=10)
+VISIT_TRIALS = 3
+LOADS = tuple(Load(name, prompt_tok=prompt_tok, output_tok=32) for name, prompt_tok in (("short", 64), ("medium", 256)))
+REAL_LOAD = Load("short", prompt_tok=64, output_tok=48)
 SERVER = ServerSettings(context_tok=1024)
 SCRIPT = "?prefill_tok_per_s=1000&decode_tok_per_s=40&noise=0.03&jitter=0.05&realtime=0&seed="
 

@@ -1,29 +1,27 @@
 """Two runs side by side: which figures changed, and whether the change is real or within the noise.
 
-The runs were made on different days, so their trials are not paired: a change counts as real if the two-sided
-Mann-Whitney U test on the values of the trials shows it and the values differ by more than 3 %. A comparison makes many
-tests; of the changes that it calls real 5 % may be wrong (Benjamini and Hochberg 1995), so two equal runs are called
-different in 5 % of cases, however many cells they have. Cells are matched by what they are, not by where their files
-lie; what else differs (machine, engine build, file, flags) is named.
+The runs were made on different days, so their trials are not paired: a change counts as real if Student's t on the
+logarithms of the trials shows it, beside what two starts of one server may differ in, and the values differ by more
+than 3 %. A comparison makes many tests; of the changes that it calls real 5 % may be wrong (Benjamini and Hochberg
+1995), so two equal runs are called different in at most 5 % of cases, however many cells they have. Cells are matched
+by what they are, not by where their files lie; what else differs (machine, engine build, file, flags) is named.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from typing import Literal, TypeAlias
 
+from llmtester.analysis.racing import LAUNCH_SD_LN
+from llmtester.analysis.stats import MIN_TRIALS_FOR_INTERVAL, student_p
 from llmtester.analysis.summary import CellSummary, Estimate, Measured, MetricInfo, Summary, TargetSummary
 from llmtester.domain.records import Absent
 from llmtester.domain.work import Load
 
-SIGNIFICANCE = 0.025
-"""What holds 5 %: trials end when their spread looks small, which favours lucky samples. At 0.05 one test finds a
-difference between equal cells in 7.5 % of cases; at 0.025 a whole comparison of two loads does in 3 % (460 pairs with
-3 % noise, ``benchmarks.statistics_aa``)."""
+SIGNIFICANCE = 0.05
+"""Share of the changes called real that may be false."""
 
 SMALLEST_CHANGE_RATIO = 0.03
 """A smaller change is not worth acting on, however sure it is."""
@@ -39,7 +37,7 @@ Headlines: TypeAlias = Mapping[str, Sequence[str]]
 class Change:
     """One metric of one cell in both runs.
 
-    ``change_ratio`` is after over before, minus one; ``p_value`` is two-sided and exact. ``changed`` stands for better
+    ``change_ratio`` is after over before, minus one; ``p_value`` is that of ``equal_p``. ``changed`` stands for better
     or worse where the metric has no good direction, ``absent`` where a run has no value.
     """
 
@@ -99,14 +97,34 @@ def compare(before: Summary, after: Summary, headlines: Headlines) -> Comparison
     )
 
 
-def mann_whitney_p(first: Sequence[float], second: Sequence[float]) -> float:
-    """The exact two-sided p of the Mann-Whitney U test: the share of all ways to deal the pooled ranks that are at
-    least as far from the middle as these. Ties have mid-ranks (Lehmann, Nonparametrics, 1975, section 1.4). 1.0 if one
-    side is empty."""
-    if not first or not second:
+def equal_p(first: Sequence[float], second: Sequence[float]) -> float:
+    """The two-sided p of the hypothesis that both samples measure the same thing.
+
+    Student's t for two samples with one variance, on logarithms where all values are positive, as the intervals are;
+    to the error of the difference comes what two starts of one server differ in, since each run may be one start. 1.0
+    where a side has too few values for an interval.
+    """
+    if min(len(first), len(second)) < MIN_TRIALS_FOR_INTERVAL:
         return 1.0
-    doubled = _doubled_mid_ranks([*first, *second])
-    return _rank_sum_p(tuple(sorted(doubled)), len(first), sum(doubled[: len(first)]))
+    positive = min(*first, *second) > 0
+    ours, theirs = ([math.log(value) for value in values] if positive else list(values) for values in (first, second))
+    degrees = len(ours) + len(theirs) - 2
+    variance = (_squares(ours) + _squares(theirs)) / degrees
+    error = math.sqrt(variance * (1 / len(ours) + 1 / len(theirs)) + (2 * LAUNCH_SD_LN**2 if positive else 0.0))
+    difference = _mean(theirs) - _mean(ours)
+    if error == 0:
+        return 1.0 if difference == 0 else 0.0
+    return student_p(difference / error, degrees)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _squares(values: Sequence[float]) -> float:
+    """Summed squares of the distances from the mean."""
+    mean = _mean(values)
+    return sum((value - mean) ** 2 for value in values)
 
 
 def discovery_limit(p_values: Sequence[float | Absent]) -> float:
@@ -114,33 +132,6 @@ def discovery_limit(p_values: Sequence[float | Absent]) -> float:
     Hochberg 1995): the largest that is at most its rank's share of ``SIGNIFICANCE``. Below any p if none is."""
     known = sorted(p for p in p_values if not isinstance(p, Absent))
     return max((p for rank, p in enumerate(known, 1) if p <= SIGNIFICANCE * rank / len(known)), default=-1.0)
-
-
-def smallest_p(first_count: int, second_count: int) -> float:
-    """The p that two samples of these sizes reach if every value of one is above every value of the other."""
-    return min(1.0, 2 / math.comb(first_count + second_count, first_count))
-
-
-def _doubled_mid_ranks(values: Sequence[float]) -> list[int]:
-    """Twice the rank of each value among all; equal values share the mean of their ranks, so twice it is whole."""
-    ordered = sorted(values)
-    return [bisect_left(ordered, value) + bisect_right(ordered, value) + 1 for value in values]
-
-
-@lru_cache(maxsize=1024)
-def _rank_sum_p(doubled: tuple[int, ...], count: int, observed: int) -> float:
-    """By recurrence over the ranks: how many choices of ``count`` of them have which sum. Integers, so that ties and
-    the limit itself are compared exactly."""
-    ways: list[dict[int, int]] = [{0: 1}, *({} for _ in range(count))]
-    for rank in doubled:
-        for size in range(count, 0, -1):
-            for total, number in ways[size - 1].items():
-                ways[size][total + rank] = ways[size].get(total + rank, 0) + number
-    middle_times_n = sum(doubled) * count
-    n = len(doubled)
-    distance = abs(observed * n - middle_times_n)
-    extreme = sum(number for total, number in ways[count].items() if abs(total * n - middle_times_n) >= distance)
-    return extreme / math.comb(n, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +194,10 @@ def _change(metric: MetricInfo, pair: _Pair) -> Change:
         return Change(metric, before, after, reason, reason, "absent")
     ratio: float | Absent = after.value / before.value - 1 if before.value else Absent("the value before was 0")
     first, second = (cell.per_trial.get(metric.name, ()) for cell in (pair.before, pair.after))
-    p_value = mann_whitney_p(first, second)
-    if smallest_p(len(first), len(second)) > SIGNIFICANCE:
-        return Change(metric, before, after, ratio, p_value, "too few trials to tell")
-    return Change(metric, before, after, ratio, p_value, UNJUDGED)
+    enough = min(len(first), len(second)) >= MIN_TRIALS_FOR_INTERVAL
+    return Change(
+        metric, before, after, ratio, equal_p(first, second), UNJUDGED if enough else "too few trials to tell"
+    )
 
 
 def _judged(change: Change, limit: float) -> Change:

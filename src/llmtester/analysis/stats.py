@@ -15,10 +15,10 @@ MIN_VALUES_FOR_RANKS = 5
 SEQUENTIAL_CONFIDENCE = 0.96
 """The level at which an interval is computed so that it holds the truth in 95 % of runs.
 
-Trials end when the interval is narrow, so lucky spreads end early; six looks (5 to 10 trials) cost about one point of
+Trials end when the interval is narrow, so lucky spreads end early; the looks (4 to 10 trials) cost about one point of
 coverage (docs/decisions/0060, ``benchmarks.statistics_coverage``)."""
 
-OUTLIER_LIMITS = ((5, 18.0), (6, 10.0), (7, 11.0), (9, 8.5), (11, 7.0), (15, 6.0), (30, 5.0))
+OUTLIER_LIMITS = ((4, 16.0), (5, 19.0), (6, 10.0), (7, 11.0), (9, 8.5), (11, 7.0), (15, 6.0), (30, 5.0))
 """Number of values, and how many robust standard deviations from the median one of them must be to count as an
 outlier; 4.5 for more. Simulated: a clean normal series of that length holds one in 1 % of cases."""
 
@@ -161,11 +161,18 @@ def _student_cdf(t: float, degrees: int) -> float:
     return 0.5 + area / 2
 
 
+def student_p(t: float, degrees: int) -> float:
+    """The two-sided p of ``t``: the probability that Student's t is at least as far from zero by chance."""
+    if degrees < 1:
+        raise ValueError("Student's t needs at least one degree of freedom")
+    return 2 * (1 - _student_cdf(abs(t), degrees))
+
+
 def outliers(values: Sequence[float]) -> tuple[int, ...]:
     """Positions of the values that do not belong to the rest, in order; they are named, never left out.
 
     By the modified z-score (Iglewicz and Hoaglin 1993): distance from the median over 1.4826 times the median distance,
-    with the limits of ``OUTLIER_LIMITS``. None below five values.
+    with the limits of ``OUTLIER_LIMITS``. None below four values.
     """
     n = len(values)
     if n < OUTLIER_LIMITS[0][0]:
@@ -180,11 +187,11 @@ def outliers(values: Sequence[float]) -> tuple[int, ...]:
 def first_differs(values: Sequence[float], confidence: float = 0.998) -> float | None:
     """By which share the first value is above the mean of the others, if that is beyond their noise; else ``None``.
 
-    A t-test of one value against the others (prediction interval). Positive values; fewer than five show nothing.
+    A t-test of one value against the others (prediction interval). Positive values; fewer than four show nothing.
     """
     rest = values[1:]
     n = len(rest)
-    if n < 4:
+    if n < 3:
         return None
     mean = sum(rest) / n
     spread = math.sqrt(sum((value - mean) ** 2 for value in rest) / (n - 1))

@@ -120,7 +120,7 @@ class Load:
     concurrency: int = 1
     requests_per_trial: int = 1
     warmup_trials: int = 1
-    min_trials: int = 5
+    min_trials: int = 4
     max_trials: int = 10
     precision_ratio: float = 0.03
     sequential: bool = False

@@ -18,9 +18,8 @@ FIRST_ANSWER_TOK = 32
 FOLLOW_UP_QUESTION_TOK = 24
 """What the second question takes, template of the turn included; only the plan of the load needs it."""
 
-QUICK_MIN_TRIALS = 5
 QUICK_MAX_TRIALS = 6
-"""Five trials are the fewest for which a median has an interval; a sixth is a second chance to reach the precision."""
+"""Three rounds of two: the third is a second chance for what the first two left open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class InteractiveOptions:
     follow_up_prompt_tok: int = 320
     follow_up_output_tok: int = 64
     warmup_trials: int = 1
-    min_trials: int = 5
+    min_trials: int = 4
     max_trials: int = 10
     precision_ratio: float = 0.03
 
@@ -110,14 +109,13 @@ class InteractiveProfile(BaseProfile):
 
     def _load(self, name: str, prompt_tok: int, output_tok: int) -> Load:
         options = self.options
-        lowest = min(options.min_trials, QUICK_MIN_TRIALS) if self.quick else options.min_trials
         highest = min(options.max_trials, QUICK_MAX_TRIALS) if self.quick else options.max_trials
         return Load(
             name=name,
             prompt_tok=prompt_tok,
             output_tok=output_tok,
             warmup_trials=options.warmup_trials,
-            min_trials=lowest,
-            max_trials=max(lowest, highest),
+            min_trials=options.min_trials,
+            max_trials=max(options.min_trials, highest),
             precision_ratio=options.precision_ratio,
         )

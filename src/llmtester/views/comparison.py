@@ -13,8 +13,9 @@ from llmtester.views.numbers import number
 WIDTH = 80
 TITLE_COLUMNS = 26
 METHOD = (
-    "better, worse: two-sided exact Mann-Whitney U test over the trials, of all",
-    "changes called real 5 % may be false, and a change of more than 3 %.",
+    "better, worse: Student's t on the logarithms of the trials, beside what two",
+    "starts of a server differ in; of all changes called real 5 % may be false, and",
+    "each is more than 3 %.",
 )
 
 
