@@ -47,6 +47,11 @@ def test_byte_tokenizers_are_met_as_well(target_tok: int, seed: int) -> None:
     assert abs(measured - target_tok) <= target_tok * TOLERANCE_RATIO
 
 
+def test_a_gap_of_nearly_a_long_word_is_closed_with_its_beginning() -> None:
+    """Twelve bytes are missing and the next word has thirteen: its first twelve are found, to the byte."""
+    assert TEMPLATE_TOK + TOKENIZERS["bytes"](prompt(257, 3, "bytes", 17_964)) == 257
+
+
 @pytest.mark.parametrize("target_tok", [64, 512, 4096, 32_768])
 def test_few_looks_at_the_tokenizer(target_tok: int) -> None:
     """Counting is a request to the server; five are enough on average, whatever the length."""

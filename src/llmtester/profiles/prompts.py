@@ -77,7 +77,7 @@ async def fresh_prompt(target_tok: int, seed: int, ordinal: int, count_tokens: C
     """One user message of ``target_tok`` tokens, template included.
 
     Equal arguments and tokenizer give equal messages. Exact below ``EXACT_BELOW_TOK`` for tokenizers that know English
-    words or single bytes; above up to a thousandth shorter, never longer. Where template and heading alone are longer,
+    words, at most one short where each byte is a token; above up to a thousandth shorter, never longer. Where template and heading alone are longer,
     the shortest prompt. Looks at the count about four times. Raises what ``count_tokens`` raises.
     """
     document = await fresh_document(target_tok, seed, ordinal, count_tokens)
@@ -219,7 +219,7 @@ async def _fit(search: _Search, draft: _Draft) -> None:
             break
         count = _next_count(low, low_gap, high, high_gap)
     if low >= draft.shortest and not await _filled(search, draft, low, low_gap) and low > 0:
-        await _filled_with_part(search, draft, low)
+        await _filled_with_part(search, draft, low, low_gap / (low_gap - high_gap))
 
 
 def _next_count(low: int, low_gap: int, high: int | None, high_gap: int) -> int:
@@ -237,9 +237,11 @@ async def _filled(search: _Search, draft: _Draft, count: int, gap: int) -> bool:
     return search.found
 
 
-async def _filled_with_part(search: _Search, draft: _Draft, count: int) -> None:
+async def _filled_with_part(search: _Search, draft: _Draft, count: int, share: float) -> None:
+    """Closes the gap with the beginning of the next word, of whose tokens ``share`` fit; the likely lengths first."""
     following = draft.piece(count)
-    for length in range(min(len(following), PARTS_LIMIT + 1), 1, -1):
+    likely = share * len(following)
+    for length in sorted(range(2, len(following)), key=lambda length: abs(length - likely))[:PARTS_LIMIT]:
         await search.gap(draft.text(count, following[:length]))
         if search.found:
             return
