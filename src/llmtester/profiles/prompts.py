@@ -77,8 +77,9 @@ async def fresh_prompt(target_tok: int, seed: int, ordinal: int, count_tokens: C
     """One user message of ``target_tok`` tokens, template included.
 
     Equal arguments and tokenizer give equal messages. Exact below ``EXACT_BELOW_TOK`` for tokenizers that know English
-    words, at most one short where each byte is a token; above up to a thousandth shorter, never longer. Where template and heading alone are longer,
-    the shortest prompt. Looks at the count about four times. Raises what ``count_tokens`` raises.
+    words, at most one short where each byte is a token; above up to a thousandth shorter, never longer. Where template
+    and heading alone are longer, the shortest prompt. Looks at the count about four times. Raises what
+    ``count_tokens`` raises.
     """
     document = await fresh_document(target_tok, seed, ordinal, count_tokens)
     return (document.asking(document.question),)
