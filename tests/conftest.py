@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -47,6 +48,16 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             # A shell that starts the tests in the background lets them ignore Ctrl-C, and their children inherit that.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_loop_left() -> None:
+    """A loop that an earlier module left running in this thread would fail every ``asyncio.run`` of this one."""
+    try:
+        left = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    pytest.fail(f"an earlier module left {left} running")
 
 
 @pytest.fixture(autouse=True)

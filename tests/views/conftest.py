@@ -23,8 +23,10 @@ def missing(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """A browser for one module: Playwright keeps its loop running in this thread for as long as it is open, and no test
+    of another module could run one of its own."""
     path = os.environ.get("LLMTESTER_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         missing("no Chromium: install one or name it in LLMTESTER_CHROMIUM")
