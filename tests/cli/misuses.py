@@ -215,6 +215,14 @@ def models() -> Iterator[tuple[str, Misuse]]:
         "info of a slip",
         Misuse(("models", "info", "tinny", *folder), 5, "did you mean Tiny?", writes("m/a.gguf", whole)),
     )
+    yield "pull of an absent quantization", Misuse(("models", "pull", "starter:Q8_0"), 5, "there is Q4_1")
+    yield "pull of absent quants", Misuse(("models", "pull", "starter", "--quants", "Q4_1,Q8_0"), 5, "there is Q4_1")
+    yield "info of an absent quantization", Misuse(("models", "info", "starter:Q8_0"), 5, "there is Q4_1")
+    for words in (("list",), ("info", "x"), ("verify",), ("rm", "x", "--yes")):
+        missing = ("models", *words, "--folder", "nope")
+        yield f"{words[0]} in a missing folder", Misuse(missing, 2, "--folder nope")
+        yield f"{words[0]} in a file", Misuse((*missing[:-1], "f"), 2, "it is a file", writes("f", ""))
+    yield "pull into a file", Misuse(("models", "pull", "./x.gguf", "--folder", "f"), 2, "fix:", writes("f", ""))
     yield "pull out of the folder", Misuse(("models", "pull", "a/../b"), 2, "fix:")
     yield "pull of an absent file", Misuse(("models", "pull", "./none.gguf"), 2, "fix:")
     yield "pull of three parts", Misuse(("models", "pull", "a/b/c/d"), 2, "fix:")
@@ -270,7 +278,6 @@ def runs() -> Iterator[tuple[str, Misuse]]:
     journal = f"llmtester-runs/{RUN_ID}/journal.jsonl"
     for words in (
         ("report",),
-        ("report", "list"),
         ("watch",),
         ("run", "--resume"),
         ("serve", "--from", "latest"),
@@ -289,6 +296,14 @@ def runs() -> Iterator[tuple[str, Misuse]]:
     for name, content in damages.items():
         for words in (("report",), ("watch",), ("run", "--resume"), ("compare", RUN_ID, RUN_ID)):
             yield f"{' '.join(words)} of a journal that is {name}", Misuse(words, 6, "fix:", writes(journal, content))
+    for words in (
+        ("report",),
+        ("report", "list"),
+        ("watch",),
+        ("compare", "a", "b"),
+        ("quality", "reference", "export", "latest", "x"),
+    ):
+        yield f"{' '.join(words)} in a missing folder", Misuse((*words, "--runs", "nope"), 2, "--runs nope")
     yield "compare of one run", Misuse(("compare", "latest", "latest"), 5, "differ from itself", _real_run)
     yield "report of a slip", Misuse(("report", "20261124-120000-1a2c"), 5, RUN_ID, writes(journal, b"x"))
     yield "report of a folder", Misuse(("report", "./m"), 5, "journal.jsonl", writes("m/a", ""))

@@ -55,11 +55,13 @@ def test_the_list_as_json_is_one_envelope(home: Path, capsys: pytest.CaptureFixt
     assert (row["run_id"], row["outcome"], row["models"], row["problem"]) == (name, "finished", ["fast Q4_K_M"], "")
 
 
-def test_an_empty_folder_is_nothing_to_do(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No run yet: exit 5 and the command that makes one."""
-    code, _, err = typed(capsys, "report", "list", "--runs", "runs")
-    assert code == 5
-    assert "llmtester run" in err
+def test_a_list_of_no_runs_is_an_empty_list(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No run yet is no failure, for a person and for a program alike; the person is told how to make one."""
+    code, out, err = typed(capsys, "report", "list")
+    assert (code, out) == (0, "")
+    assert "llmtester run --quick" in err
+    code, out, err = typed(capsys, "report", "list", "--json")
+    assert (code, json.loads(out)["data"], err) == (0, [], "")
 
 
 def test_compare_shows_both_values_and_the_result(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ GOOD = Observed(
     python="3.11",
     python_path="/usr/bin/python",
     settings_file=None,
+    settings_notes=(),
     machine=MACHINE,
     reading=READING,
     engines=(("llama-server", Missing("no llama-server on PATH", "install it")), EMBEDDED),
@@ -43,6 +44,7 @@ READ_ONLY = (Folder("runs", Path("/"), 10**11, "Read-only file system"), GOOD.fo
 BUSY = (BusyProcess(7, "make\x1b[2J", 1.5), BusyProcess(8, "idle", 0.0))
 
 CASES: dict[str, tuple[str, str, str, dict[str, object]]] = {
+    "stray variable": ("environment", "warn", "LLMTESTER_FOO", {"settings_notes": ("LLMTESTER_FOO is no setting",)}),
     "limited cores": ("machine", "warn", "only 2 cores", {"machine": replace(MACHINE, cpu_limit_cores=2.0)}),
     "unused gpu": ("graphics", "warn", "does not use it", {"machine": replace(MACHINE, gpus=("NVIDIA 1",))}),
     "used gpu": ("graphics", "ok", "NVIDIA 1", {"machine": replace(MACHINE, gpus=("NVIDIA 1",)), "engine": "x"}),

@@ -39,6 +39,15 @@ def test_run_ends_in_reports(home: Path) -> None:
         assert next(folder.path.glob(f"*_{suffix}")).stat().st_size > 100
 
 
+def test_a_variable_that_changes_nothing_is_told_once(home: Path) -> None:
+    """On standard error, with what it may have meant; data stays data and the exit code what it was."""
+    for words in (["run", *FAKE], ["run", *FAKE, "--skip-stress"], ["report", "list", "--runs", "runs", "--json"]):
+        done = llmtester(*words, LLMTESTER_FOO="1")
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("warning: the environment variable LLMTESTER_FOO is no setting") == 1
+        assert "LLMTESTER_FOO" not in done.stdout
+
+
 def test_report_is_made_from_the_journal_alone(home: Path) -> None:
     """Deleted reports come back byte for byte from ``llmtester report``."""
     llmtester("run", *FAKE)

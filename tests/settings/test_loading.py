@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from llmtester.domain.errors import ConfigurationError
 from llmtester.domain.work import ServerSettings
 from llmtester.profiles.interactive import InteractiveOptions
 from llmtester.settings import Loaded, assignments, load_settings
+from llmtester.settings.names import OTHER_VARIABLES
 
 
 def load(
@@ -128,8 +130,31 @@ def test_the_built_in_bands_would_be_accepted(tmp_path: Path) -> None:
 
 
 def test_other_programs_variables_are_left_alone(tmp_path: Path) -> None:
-    """A variable that merely begins like ours and resembles no setting is not our business."""
-    load(tmp_path, "", env={"LLMTESTER_STARTER_MODEL": "x", "LLMTESTERX": "y", "PATH": "/bin"})
+    """What tests and benchmarks read, what holds a key and what merely begins like ours is not worth a word."""
+    env = dict.fromkeys((*OTHER_VARIABLES, "LLMTESTERX", "_LLMTESTER_COMPLETE", "PATH"), "x")
+    key = {"LLMTESTER_ENGINE__API_KEY_ENV": "LLMTESTER_HUSH", "LLMTESTER_HUSH": "x"}
+    assert load(tmp_path, "", env=env | key).notes == ()
+
+
+def test_a_variable_that_changes_nothing_is_named_with_the_nearest(tmp_path: Path) -> None:
+    """A name with our prefix that resembles no setting enough to be refused is told, once each."""
+    near, far = load(tmp_path, "", env={"LLMTESTER_FOO": "1", "LLMTESTER_DISPLAY_NEVER_EVER": "1"}).notes
+    assert "LLMTESTER_DISPLAY_NEVER_EVER is no setting and changes nothing; did you mean LLMTESTER_DISPLAY?" in near
+    assert far.startswith("the environment variable LLMTESTER_FOO is no setting")
+
+
+def test_every_variable_that_the_house_reads_is_known() -> None:
+    """No test and no benchmark reads a variable of which a person would be told that it changes nothing."""
+    root = Path(__file__).parents[2]
+    files = [path for folder in ("src", "tests", "benchmarks") for path in (root / folder).rglob("*.py")]
+    read = {
+        name
+        for path in files
+        for name in re.findall(
+            r"""(?:environ(?:\.get|\.pop)?[\[(]|VARIABLE = )["'](LLMTESTER_(?:(?!__)\w)+)["']""", path.read_text()
+        )
+    }
+    assert read == OTHER_VARIABLES
 
 
 def test_records_hold_json_values_and_no_user_name(home: Path) -> None:

@@ -58,6 +58,12 @@ def _program(seen: Observed) -> Answer:
     return "ok", f"llmtester {seen.version}, Python {seen.python} ({seen.python_path}); {settings}", ""
 
 
+def _settings(seen: Observed) -> Answer:
+    if not seen.settings_notes:
+        return "ok", "every LLMTESTER_ variable of the environment is known", ""
+    return "warn", "; ".join(seen.settings_notes), "rename it or unset it"
+
+
 def _machine(seen: Observed) -> Answer:
     machine = seen.machine
     cores = f"{machine.physical_cores} cores, {machine.logical_cores} threads"
@@ -218,6 +224,7 @@ def _hub(seen: Observed) -> Answer:
 
 CHECKS: dict[str, Callable[[Observed], Answer]] = {
     "llmtester": _program,
+    "environment": _settings,
     "machine": _machine,
     "graphics": _graphics,
     "engine": _engine,

@@ -45,6 +45,7 @@ class Observed:
     python: str
     python_path: str
     settings_file: Path | None
+    settings_notes: tuple[str, ...]
     machine: Machine
     reading: Reading
     engines: tuple[tuple[str, Available | Missing], ...]
@@ -77,6 +78,7 @@ def look(loaded: Loaded, *, offline: bool = False) -> Observed:
         python=sys.version.split()[0],
         python_path=sys.executable,
         settings_file=loaded.file,
+        settings_notes=loaded.notes,
         machine=this_machine(),
         reading=sensors.read(None),
         engines=tuple(_engines(settings)),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from llmtester.cli.completion import completing
+from llmtester.cli.in_force import settings_for_runs
 from llmtester.cli.json_output import print_object
 from llmtester.cli.options import Config, Json, Runs
 
@@ -32,7 +33,7 @@ def compare(
     """
     from llmtester import api
 
-    settings = api.load_settings(config, {"run.output_dir": str(runs) if runs else None}).settings
+    settings = settings_for_runs(config, runs)
     found = api.compare(settings, before, after)
     if as_json:
         print_object("compare", asdict(found))

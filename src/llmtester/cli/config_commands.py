@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from llmtester.cli.console import say
+from llmtester.cli.in_force import loaded_settings
 from llmtester.cli.json_output import print_object
 from llmtester.cli.on_demand import Group
 from llmtester.cli.options import Assign, Config, Json
@@ -32,10 +33,10 @@ def show(
     llmtester config show --origin
     LLMTESTER_SERVER__SLOTS=4 llmtester config show --origin --set run.seed=7
     """
-    from llmtester.settings import assignments, load_settings
+    from llmtester.settings import assignments
     from llmtester.settings.reference import value_text
 
-    loaded = load_settings(config, assignments(assign or []))
+    loaded = loaded_settings(config, assignments(assign or []))
     records = loaded.as_records()
     if as_json:
         print_object("config", records)

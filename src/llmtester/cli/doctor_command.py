@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from llmtester.cli.in_force import loaded_settings
 from llmtester.cli.json_output import print_object
 from llmtester.cli.options import Assign, Config, EngineName, Json
 from llmtester.domain.errors import ExitCode
@@ -37,7 +38,7 @@ def doctor(
     from llmtester import api
     from llmtester.settings import assignments
 
-    loaded = api.load_settings(config, {"engine.name": engine, **assignments(assign or [])})
+    loaded = loaded_settings(config, {"engine.name": engine, **assignments(assign or [])})
     checks = api.examine(loaded, offline=offline)
     if as_json:
         print_object("doctor", [asdict(check) for check in checks])

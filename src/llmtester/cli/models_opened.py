@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from llmtester.cli.in_force import loaded_settings, refuse_missing
 from llmtester.domain.errors import EnvironmentNotReady, ExitCode
 from llmtester.domain.text import printable
 
@@ -15,11 +16,17 @@ if TYPE_CHECKING:
     from llmtester.settings import Settings
 
 
-def opened_models(config: Path | None, folder: Path | None) -> tuple[Settings, Any]:
+def opened_models(config: Path | None, folder: Path | None, *, to_pull: bool = False) -> tuple[Settings, Any]:
+    """The settings and the models of this machine, in ``folder`` alone if it is given.
+
+    Raises ``ConfigurationError`` if that is no folder; one ``to_pull`` into is made where it is missing.
+    """
     from llmtester import api
 
+    if not to_pull:
+        refuse_missing("--folder", folder)
     overrides = {"models.folders": [str(folder)] if folder else None}
-    settings = api.load_settings(config, overrides).settings
+    settings = loaded_settings(config, overrides).settings
     return settings, api.model_manager(settings)
 
 

@@ -44,7 +44,9 @@ def pull(
     llmtester models pull qwen2.5-7b --quants Q4_K_M,Q8_0
     """
     with interruptible(f"llmtester models pull {source or ''}".strip):
-        _pull(source, tuple(listed(quants) or ()), opened_models(config, folder), yes=yes, as_json=as_json)
+        _pull(
+            source, tuple(listed(quants) or ()), opened_models(config, folder, to_pull=True), yes=yes, as_json=as_json
+        )
 
 
 def _pull(source: str | None, quants: tuple[str, ...], opened: tuple[Any, Any], *, yes: bool, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from llmtester.cli.completion import completing
 from llmtester.cli.console import say
+from llmtester.cli.in_force import settings_for_runs
 from llmtester.cli.json_output import print_object
 from llmtester.cli.on_demand import Group
 from llmtester.cli.options import Config, Json, Runs
@@ -41,10 +42,9 @@ def export(
     \b
     llmtester quality reference export latest big-model.reference.jsonl
     """
-    from llmtester import api
     from llmtester.api.references import export_reference
 
-    settings = api.load_settings(config, {"run.output_dir": str(runs) if runs else None}).settings
+    settings = settings_for_runs(config, runs)
     count = export_reference(settings, run, file, model)
     if as_json:
         print_object("reference", {"file": str(file), "answers_count": count})

@@ -41,6 +41,8 @@ shown. `RUN` is `latest`, a run id, or the path of a run folder.
   [settings](settings.md).
 - **Colour and movement** are left out when the output is no terminal, with `NO_COLOR=1`, with `TERM=dumb` and on
   build servers (`CI=true`). Characters that the console cannot show are escaped.
+- **A list of nothing** is empty and no failure: exit code 0. A folder to look into that is not there is wrong use.
+- **A variable** that begins with `LLMTESTER_` and is no setting is named in a warning, with the nearest setting.
 - **Nothing is asked** without a terminal; `--yes` answers every question.
 - **Errors** say what, why, how to mend it and, after `see:`, the command that shows the section of these documents
   about it; `llmtester docs` lists the pages.

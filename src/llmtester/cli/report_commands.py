@@ -13,6 +13,7 @@ import typer
 
 from llmtester.cli.completion import completing
 from llmtester.cli.console import say
+from llmtester.cli.in_force import settings_for_runs
 from llmtester.cli.json_output import print_object
 from llmtester.cli.options import Config, Json, JsonLines, Runs
 from llmtester.cli.run_display import print_event
@@ -55,7 +56,7 @@ def report(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works
     """
     from llmtester import api
 
-    settings = api.load_settings(config, {"run.output_dir": str(runs) if runs else None}).settings
+    settings = settings_for_runs(config, runs)
     if run == "list":
         _list(settings, as_json=as_json)
         return
@@ -96,7 +97,7 @@ def watch(
 
     from llmtester import api
 
-    settings = api.load_settings(config, {"run.output_dir": str(runs) if runs else None}).settings
+    settings = settings_for_runs(config, runs)
     if beside_run:
         # Ctrl-C goes to every process of the terminal; the run decides what it means, and ends us when it ends.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -109,17 +110,18 @@ def watch(
 
 
 def _list(settings: Settings, *, as_json: bool) -> None:
-    """Print every run of the output folder, newest first. Raises ``NothingToDo`` if there is none."""
+    """Print every run of the output folder, newest first; a list of none is no failure."""
     from llmtester import api
 
     rows = api.list_runs(settings)
     if as_json:
         print_object("report-list", [asdict(row) for row in rows])
-    elif rows:
-        for line in list_lines(rows):
-            typer.echo(line)
-    else:
-        raise NothingToDo(f"There is no run in {settings.run.output_dir} yet", fix="llmtester run --quick")
+        return
+    if not rows:
+        say(f"There is no run in {settings.run.output_dir} yet. Start one with: llmtester run --quick")
+        return
+    for line in list_lines(rows):
+        typer.echo(line)
 
 
 def list_lines(rows: Sequence[RunRow]) -> Iterator[str]:

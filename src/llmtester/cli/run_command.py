@@ -12,6 +12,7 @@ import typer
 from llmtester.cli.completion import completing
 from llmtester.cli.console import interruptible, say
 from llmtester.cli.first_run import introduction, is_first
+from llmtester.cli.in_force import loaded_settings
 from llmtester.cli.options import Assign, Config, EngineName, JsonLines, Yes, listed
 from llmtester.domain.errors import ConfigurationError, ExitCode, NoModels
 
@@ -101,7 +102,7 @@ def run(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
         "log_level": log_level,
         "display": display,
     }
-    loaded = api.load_settings(config, flags)
+    loaded = loaded_settings(config, flags)
     left_out = [name for name, asked in zip(SKIPPABLE, (skip_quality, skip_stress), strict=True) if asked]
     if left_out:
         flags["profiles.enabled"] = [name for name in loaded.settings.profiles.enabled if name not in left_out]

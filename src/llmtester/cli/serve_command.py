@@ -9,6 +9,7 @@ import typer
 
 from llmtester.cli.completion import completing
 from llmtester.cli.console import say
+from llmtester.cli.in_force import loaded_settings
 from llmtester.cli.json_output import print_line
 from llmtester.cli.options import Assign, Config, EngineName, JsonLines
 from llmtester.domain.errors import ConfigurationError
@@ -63,7 +64,7 @@ def serve(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
             fix="llmtester serve MODEL, or serve --from latest",
         )
     flags = {"models.include": [model] if model else None, "engine.name": engine, **assignments(assign or [])}
-    loaded = api.load_settings(config, flags)
+    loaded = loaded_settings(config, flags)
 
     def ready(serving: api.Serving) -> None:
         if as_json:

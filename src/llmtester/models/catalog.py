@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from llmtester.domain.errors import ConfigurationError, NothingToDo
 from llmtester.domain.text import nearest, printable
 from llmtester.domain.work import ServerSettings
 from llmtester.models.memory import EMBEDDED, MIB
+from llmtester.models.quantization import equal, from_name
 
 BITS_PER_WEIGHT: dict[str, float] = {
     "Q2_K": 3.16,
@@ -63,6 +64,21 @@ class CatalogEntry:
         """What a person may call it, in lower case."""
         return (self.name.lower(), *((STARTER_SOURCE,) if self.source == STARTER_SOURCE else ()))
 
+    @property
+    def only(self) -> tuple[str, ...] | None:
+        """The quantization of a source that names one itself, empty if it does not say which; ``None`` for others."""
+        if self.source == STARTER_SOURCE:
+            return self.quants
+        if ":" not in self.source and not self.is_file:
+            return None
+        named = from_name(self.source.rpartition("/")[2].rpartition(":")[2])
+        return (named,) if named else ()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether there is one file, so that no other quantization can be added to it."""
+        return self.source == STARTER_SOURCE or self.source.lower().endswith(".gguf")
+
     def approximate_bytes(self, quantization: str) -> int | None:
         """Size of the file before anybody asked the hub; ``None`` if the list cannot say."""
         if self.size_bytes is not None:
@@ -90,10 +106,11 @@ class Catalog:
         wanted = name.strip().lower()
         return next((entry for entry in self.entries if wanted in entry.spoken), None)
 
-    def source_of(self, wanted: str) -> str:
+    def source_of(self, wanted: str, quants: Sequence[str] = ()) -> str:
         """``name`` or ``name:quantization`` of the catalog as a source; what is no such name, unchanged.
 
-        Raises ``NothingToDo`` with the nearest names for what can only be a name and is none.
+        Raises ``NothingToDo`` with the nearest names for what can only be a name and is none, and with what there is
+        for a quantization, in the name or in ``quants``, that an entry of one file does not have.
         """
         name, _, quantization = wanted.strip().partition(":")
         entry = self.get(name)
@@ -101,7 +118,8 @@ class Catalog:
             if "/" not in wanted and not name.lower().endswith(".gguf"):
                 raise self._unknown(name, quantization)
             return wanted
-        if entry.source == STARTER_SOURCE or ":" in entry.source or entry.source.endswith(".gguf"):
+        if entry.only is not None:
+            _refuse_others(entry, name, [one for one in (quantization, *(quants if entry.is_file else ())) if one])
             return entry.source
         return f"{entry.source}:{quantization or entry.quants[0]}"
 
@@ -119,6 +137,17 @@ class Catalog:
     def names_by_file(self) -> dict[str, str]:
         """Lower-case file name to the name that the catalog gives it."""
         return {file.lower(): entry.name for entry in self.entries for file in entry.files}
+
+
+def _refuse_others(entry: CatalogEntry, name: str, wanted: Sequence[str]) -> None:
+    """Raises ``NothingToDo`` for a quantization that the only file of an entry does not have."""
+    others = [one for one in wanted if entry.only and not any(equal(one, known) for known in entry.only)]
+    if others:
+        raise NothingToDo(
+            f"{printable(name)} does not come as {', '.join(map(printable, others))}",
+            why=f"there is {', '.join(map(printable, entry.only or ()))} and nothing else",
+            fix=f"llmtester models pull {printable(name)}",
+        )
 
 
 def built_in() -> Catalog:

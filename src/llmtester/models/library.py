@@ -192,7 +192,7 @@ class ModelManager:
         ``wanted`` is ``starter``, a name of the catalog, ``owner/repository:Q4_K_M``, a file of a repository or an
         address. Raises ``NetworkError``, ``NothingToDo``, ``ConfigurationError``.
         """
-        spec = parse(self.catalog.source_of(wanted), tuple(quants))
+        spec = parse(self.catalog.source_of(wanted, quants), tuple(quants))
         stop = Stop()
         remotes = pulling.remote_models(spec, self.hub, stop)
         self._check_pull_folder()
@@ -278,6 +278,7 @@ class ModelManager:
         entry = self.catalog.get(asked)
         found = of_catalog(scanned.models, entry.name, _recorded_source(entry), quantization) if entry else ()
         if not found:
+            self.catalog.source_of(name)  # whoever asks for what cannot be fetched learns that first
             raise NothingToDo(
                 f"{printable(name)} is not on this machine",
                 why="the catalog knows it, and it was not fetched yet",

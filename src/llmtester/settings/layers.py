@@ -13,6 +13,7 @@ from llmtester.settings.names import (
     ENVIRONMENT_PREFIX,
     LEAVES,
     OPEN_SECTIONS,
+    OTHER_VARIABLES,
     SECTIONS,
     Name,
     environment_name,
@@ -28,11 +29,15 @@ RESEMBLANCE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Nested ``values``; ``origins`` says for each setting where it was said, ``places`` the same to the character."""
+    """Nested ``values``; ``origins`` says for each setting where it was said, ``places`` the same to the character.
+
+    ``strangers`` are variables with our prefix that are no settings.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[Name, str] = field(default_factory=dict)
     places: dict[KeyPath, str] = field(default_factory=dict)
+    strangers: list[str] = field(default_factory=list)
 
     def put(self, name: Name, value: Any, origin: str) -> None:
         inner = self.values
@@ -71,11 +76,11 @@ def _leaves(document: Document, prefix: Name, values: Mapping[str, Any]) -> Iter
 def environment_layer(env: Mapping[str, str]) -> Layer:
     """The settings of ``LLMTESTER_*`` variables, ``__`` between section and name.
 
-    Raises ``ConfigurationError`` for a variable that is no setting but looks like one; others are left alone.
+    Raises ``ConfigurationError`` for a variable that is no setting but looks like one; others are ``strangers``.
     """
     layer = Layer()
     for variable in sorted(env):
-        if not variable.startswith(ENVIRONMENT_PREFIX):
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
             continue
         name: Name = tuple(variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
         if field_of(name) is not None:
@@ -89,7 +94,15 @@ def environment_layer(env: Mapping[str, str]) -> Layer:
                 why="variables are named LLMTESTER_SECTION__NAME, with two underscores after each section",
                 fix=f"rename it to {near[0]}" if near else "unset it, or see `llmtester config show`",
             )
+        layer.strangers.append(variable)
     return layer
+
+
+def stranger_note(variable: str) -> str:
+    """What a person should know about a variable that looks like ours and changes nothing, with the nearest name."""
+    near = get_close_matches(variable, [environment_name(one) for one in LEAVES], n=1)
+    guess = f"did you mean {near[0]}?" if near else "llmtester config show lists the settings"
+    return f"the environment variable {printable(variable)} is no setting and changes nothing; {guess}"
 
 
 def flag_layer(overrides: Mapping[str, Any]) -> Layer:

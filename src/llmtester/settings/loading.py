@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from llmtester.domain.errors import ConfigurationError
 from llmtester.domain.text import printable
-from llmtester.settings.layers import Layer, environment_layer, file_layer, flag_layer
+from llmtester.settings.layers import Layer, environment_layer, file_layer, flag_layer, stranger_note
 from llmtester.settings.names import LEAVES, OPEN_SECTIONS, Name
 from llmtester.settings.schema import Settings, band_problem
 from llmtester.settings.yaml_reader import KeyPath, read_document
@@ -35,11 +35,13 @@ class Loaded:
     """Validated settings and, for each dotted name, where its value came from.
 
     An origin is ``default``, ``FILE:LINE``, ``env NAME`` or ``flag``. ``file`` is the settings file that was read.
+    ``notes`` are sentences about what looks like a setting and is none.
     """
 
     settings: Settings
     origins: dict[str, str]
     file: Path | None = None
+    notes: tuple[str, ...] = ()
 
     def as_records(self) -> dict[str, dict[str, Any]]:
         """For each dotted name its value, as JSON has it, and its origin: what ``RunStarted.settings`` stores.
@@ -65,9 +67,10 @@ def load_settings(
     naming file, line, column and key, variable, or flag.
     """
     file = _config_file(config)
+    environment = environment_layer(os.environ if env is None else env)
     layers = (
         flag_layer(overrides or {}),
-        environment_layer(os.environ if env is None else env),
+        environment,
         file_layer(read_document(file, str(file))) if file is not None else Layer(),
     )
     try:
@@ -78,7 +81,8 @@ def load_settings(
         problem = band_problem(metric, limits)
         if problem is not None:
             raise _unusable(f"ratings.{metric}", _place(("ratings", metric), layers), problem)
-    return Loaded(settings, _origins(settings, layers), file)
+    notes = (stranger_note(name) for name in environment.strangers if name != settings.engine.api_key_env)
+    return Loaded(settings, _origins(settings, layers), file, tuple(notes))
 
 
 def _config_file(config: Path | None) -> Path | None:

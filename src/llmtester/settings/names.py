@@ -19,6 +19,11 @@ OPEN_SECTIONS: dict[str, str] = {"ratings": "METRIC"}
 """Sections whose keys are chosen by the user, and what stands for the key in documentation."""
 
 ENVIRONMENT_PREFIX = "LLMTESTER_"
+OTHER_VARIABLES = frozenset(
+    f"{ENVIRONMENT_PREFIX}{name}"
+    for name in ("CHROMIUM", "ITEMS_COUNT", "KILLS", "MLX_PYTHON", "SECOND_MODEL", "SERVER_KEY", "STARTER_MODEL")
+)
+"""Variables with the prefix that tests, benchmarks and the process of a server read; no settings."""
 
 
 def walk(model: type[BaseModel] = Settings, prefix: Name = ()) -> Iterator[tuple[Name, FieldInfo]]:
