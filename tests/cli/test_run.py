@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,37 @@ def test_run_ends_in_reports(home: Path) -> None:
     assert results["outcome"] == "finished"
     for suffix in ("results.csv", "report.html"):
         assert next(folder.path.glob(f"*_{suffix}")).stat().st_size > 100
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals are made as POSIX has them")
+@pytest.mark.parametrize("columns", (80, 60))
+def test_plain_lines_fit_a_terminal_without_a_cursor(home: Path, columns: int) -> None:
+    """A trial is one line at 80 columns; what is longer than the terminal is broken between words, in the watch too."""
+    model = FAST.replace("fast", "a-model-with-a-rather-long-name-of-its-own")
+    for words in (["run", *FAKE, "--models", model, "--display", "auto"], ["watch", "--runs", "runs"]):
+        lines = [line for line in on_terminal(words, columns) if line.startswith(("0:", " "))]
+        assert max(map(len, lines)) <= columns, lines
+        outcome = r" first token \S+ ms, \S+ tok/s$" if columns == 80 else ""
+        trials = [line for line in lines if re.search(rf"^\d:\d\d:\d\d  .* trial \d+:{outcome}", line)]
+        assert len(trials) >= 3
+
+
+def on_terminal(words: list[str], columns: int) -> list[str]:
+    """The lines that a command writes on a terminal that only knows lines."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "COLUMNS": str(columns), "TERM": "dumb"}
+    command = [sys.executable, "-m", "llmtester", *words]
+    child = subprocess.Popen(command, env=env, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # the other side was closed
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    assert child.wait() == 0, shown
+    return shown.decode().splitlines()
 
 
 def test_a_variable_that_changes_nothing_is_told_once(home: Path) -> None:

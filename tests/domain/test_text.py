@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtester.domain.text import counted, human_bytes, human_duration, nearest, printable
+from llmtester.domain.text import counted, folded, human_bytes, human_duration, nearest, printable
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,17 @@ def test_one_thing_has_no_plural() -> None:
 def test_the_name_that_was_meant_is_found(wanted: str, found: list[str]) -> None:
     """Names that hold the word, the shortest first, then those spelled alike; nothing for a word unlike any."""
     assert nearest(wanted, ["qwen2.5-14b-instruct", "starter", "qwen2.5-7b", ""], 2)[: len(found) or 2] == found
+
+
+LINE = "0:00:36  [4/6] other-model-with-a-long-name Q5_K_M interactive/short trial 1: first token 10.6 ms, 902 tok/s"
+
+
+@given(st.integers(40, 120))
+def test_a_folded_line_loses_nothing_and_keeps_figures_with_their_units(width_columns: int) -> None:
+    """At any width the words are those of the line, no part is wider, and the rest stands under the first word."""
+    parts = folded(LINE, width_columns).split("\n")
+    assert " ".join(part.strip() for part in parts) == LINE
+    assert max(map(len, parts)) <= width_columns
+    assert all(part.startswith(" " * 9) for part in parts[1:])
+    assert any("10.6 ms," in part for part in parts)
+    assert any("902 tok/s" in part for part in parts)

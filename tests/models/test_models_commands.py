@@ -227,3 +227,16 @@ def test_names_are_whole_on_a_narrow_terminal(
     shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert all(name in shown for name in names)
     assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", ("Tiny", "SmolLM2-135M-Instruct", "Mistral-Small-24B-Instruct-2501"))
+def test_the_list_keeps_titles_whole_at_eighty_columns(cli: Cli, name: str) -> None:
+    """However long the names of the models are, no title and no word of the list is broken over two lines."""
+    write_model(cli.folder / "m.gguf", name)
+    cli.environ["COLUMNS"] = "80"
+    _, out, _ = cli("list", answer="")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", out)
+    table = shown.partition("Can be pulled")[0].splitlines()
+    assert any(" with 4k" in line and "found in" in line for line in table), shown
+    assert any(name in line and line.rstrip().endswith("folder") for line in table), shown
+    assert max(map(len, shown.splitlines())) <= 80

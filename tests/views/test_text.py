@@ -156,7 +156,8 @@ def log(stream: list[events.Event]) -> list[str]:
 
 
 def test_the_plain_log_tells_a_run_line_by_line() -> None:
-    """One line a trial, with place, figures and reasons; quiet events say nothing."""
+    """One line a trial, with place, figures and reasons; quiet events say nothing. The model is named where its server
+    starts and wherever another one is meant."""
     cell, skipped, second = a_cell(), a_cell("Huge"), 1_000_000_000
     plan = Plan((cell,), (Skip(skipped, "needs 90 GB"),), expected_s=120)
     facts = records.SessionFacts("fake", "fake 1", ("fake",), 2 * second, 512, 1, records.Capabilities())
@@ -187,9 +188,9 @@ def test_the_plain_log_tells_a_run_line_by_line() -> None:
     assert lines == [
         "0:00:00  run run1: 1 cell, 1 server start, 1 skipped, about 2 min",
         "0:00:02  fake/Tiny/Q4_0 ready after 2 s (fake 1)",
-        "0:00:35  [1/1] Tiny Q4_0 interactive/chat running, 7 tokens so far, 8.0 GB of memory free",
-        "0:00:36  [1/1] Tiny Q4_0 interactive/chat trial 1: first token 250 ms, 16.0 tok/s",
-        "0:00:38  [1/1] Tiny Q4_0 interactive/chat trial 2: 1 request failed (stalled: 60 s\\x0ano token)",
+        "0:00:35  [1/1] interactive/chat running, 7 tokens so far, 8.0 GB of memory free",
+        "0:00:36  [1/1] interactive/chat trial 1: first token 250 ms, 16.0 tok/s",
+        "0:00:38  [1/1] interactive/chat trial 2: 1 request failed (stalled: 60 s\\x0ano token)",
         "0:00:39  fake/Tiny/Q4_0 failed: killed; add memory",
         "0:00:40  [1/1] Tiny Q4_0 interactive/chat skipped: server gone",
         "0:00:00  run resumed",

@@ -22,8 +22,9 @@ import typer
 from llmtester.domain.errors import ExitCode, LlmtesterError
 
 VARIABLE = "_LLMTESTER_COMPLETE"
-LIMIT_S = 1.5
-"""After so long a key has no answer, even where a folder lies on a network that does not answer either."""
+LIMIT_S = 5.0
+"""After so long a key has no answer, even where a folder lies on a network that does not answer either; beside a run on
+two cores the imports alone take two seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,9 @@ def list_models(config: Config = None, folder: ModelFolder = None, as_json: Json
         )
         return
     if local:
-        columns = [Column("model"), Column("quantization"), Column("size", right=True), Column("weights", right=True)]
-        columns += [Column("context", right=True), Column(f"with {tokens(server.context_tok)}"), Column("found in")]
+        columns = [Column("model"), Column("quant"), Column("size", right=True)]
+        columns += [Column("weights", right=True, spare=True), Column("context", right=True, spare=True)]
+        columns += [Column(f"with {tokens(server.context_tok)}"), Column("found in")]
         rows = [
             (
                 ref.name,

@@ -7,6 +7,7 @@ jitter (facts/measuring, section 4).
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -26,6 +27,7 @@ from llmtester.domain.events import (
     TrialEnded,
     kind_of,
 )
+from llmtester.domain.text import folded
 
 if TYPE_CHECKING:
     from llmtester.api import RunFolder, RunResult
@@ -76,7 +78,7 @@ class Display:
         self._plain = self._plain or api.plain_log()
         line = self._plain(event)
         if line:
-            say(line)
+            say(folded(line, shutil.get_terminal_size().columns) if sys.stderr.isatty() else line)
 
     def result(self, result: RunResult) -> None:
         """The verdict, where the files are and, after an interruption, how to go on."""

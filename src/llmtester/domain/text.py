@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -27,6 +28,20 @@ def _escaped(char: str) -> str:
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+STAMP_COLUMNS = 9
+"""What a line of a log begins with, ``0:00:36  ``; what does not fit into the first line stands under its words."""
+_BETWEEN_FIGURE_AND_UNIT = re.compile(r"(?<=\d) (?=[a-z])", re.IGNORECASE)
+
+
+def folded(line: str, width_columns: int) -> str:
+    """A line of a log in lines of at most ``width_columns``, broken between words, never between figure and unit."""
+    import textwrap  # --help folds nothing
+
+    kept = _BETWEEN_FIGURE_AND_UNIT.sub("\xa0", line)
+    parts = textwrap.wrap(kept, max(width_columns, 40), subsequent_indent=" " * STAMP_COLUMNS, break_on_hyphens=False)
+    return "\n".join(parts).replace("\xa0", " ")
 
 
 ALIKE_RATIO = 0.6

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llmtester.domain.events import Event
-from llmtester.domain.text import printable
+from llmtester.domain.text import folded, printable
 from llmtester.views.board import Board, LensOf, usual_lens
 from llmtester.views.plain_log import PlainState, plain_line
 from llmtester.views.screen import screen
@@ -41,6 +41,7 @@ def _print(events: Iterator[Event | None], console: Console) -> None:
     for event in events:
         line = plain_line(event, state) if event is not None else None
         if line is not None:
+            line = folded(line, console.width) if console.is_terminal else line
             console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 

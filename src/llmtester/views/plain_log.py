@@ -32,13 +32,17 @@ HEARTBEAT_NS = 20_000_000_000
 
 @dataclass(slots=True)
 class PlainState:
-    """What the log remembers between lines; ``plain_line`` keeps it up to date."""
+    """What the log remembers between lines; ``plain_line`` keeps it up to date.
+
+    ``serving`` is the target whose start was the last one told: its cells are named without the model.
+    """
 
     cells: dict[str, Cell] = field(default_factory=dict)
     order: dict[str, int] = field(default_factory=dict)
     started_ns: int = 0
     last_line_ns: int = 0
     samples: list[Sample] = field(default_factory=list)
+    serving: str = ""
 
 
 def plain_line(event: Event, state: PlainState) -> str | None:
@@ -69,6 +73,7 @@ def _started(event: RunStarted, state: PlainState) -> str:
 
 def _resumed(event: RunResumed, state: PlainState) -> str:
     state.samples = []
+    state.serving = ""
     for cell in event.added:
         state.cells[cell.key] = cell
         state.order[cell.key] = len(state.cells)
@@ -77,11 +82,13 @@ def _resumed(event: RunResumed, state: PlainState) -> str:
 
 def _ready(event: TargetReady, state: PlainState) -> str:
     facts = event.facts
+    state.serving = event.target
     return f"{_target(event.target)} ready after {human_duration(facts.load_ns / 1e9)} ({printable(facts.build, 60)})"
 
 
 def _failed(event: TargetFailed, state: PlainState) -> str:
     state.samples = []
+    state.serving = ""
     fix = f"; {printable(event.fix)}" if event.fix else ""
     return f"{_target(event.target)} failed: {printable(event.message)}{fix}"
 
@@ -149,6 +156,8 @@ def _cell(key: str, state: PlainState) -> str:
         return printable(key)
     place = f"[{state.order[key]}/{len(state.order)}]"
     asked = f"{printable(cell.profile, 40)}/{printable(cell.load.name, 40)}"
+    if cell.target.key == state.serving:
+        return f"{place} {asked}"
     return f"{place} {printable(cell.target.model.label, 80)} {asked}"
 
 
