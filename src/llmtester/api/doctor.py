@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from llmtester.api.machine_look import Folder, Observed, look
+from llmtester.domain.installing import install_command
 from llmtester.domain.records import Available, Missing
 from llmtester.domain.text import human_bytes, printable
 from llmtester.settings import Loaded
@@ -91,7 +92,7 @@ def _engine(seen: Observed) -> Answer:
     ]
     if seen.engine is None:
         fixes = [state.fix for _, state in seen.engines if isinstance(state, Missing)]
-        return "fail", seen.engine_problem or "; ".join(found), fixes[-1] if fixes else "pip install xllamacpp"
+        return "fail", seen.engine_problem or "; ".join(found), fixes[-1] if fixes else install_command("xllamacpp")
     why = _why_chosen(seen)
     return "ok", f"{seen.engine} is used, {why}; found: {', '.join(found)}", ""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from llmtester.domain.errors import ConfigurationError
+from llmtester.domain.installing import install_command
 
 _SCHEMES = ("http", "https", "all")
 _HTTP, _SOCKS = ("http", "https"), ("socks5", "socks5h")
@@ -46,7 +47,7 @@ def _problem(address: str, *, has_socks: bool) -> tuple[str, str] | None:
     if not host:
         return "it names no host", ""
     if parts.scheme in _SOCKS:
-        fix = "python -m pip install socksio; or name an HTTP proxy, or unset the variable"
+        fix = f"{install_command('socksio')}; or name an HTTP proxy, or unset the variable"
         return None if has_socks else ("it is a SOCKS proxy, and the package for these is not installed", fix)
     if parts.scheme not in _HTTP:
         return f"it speaks {parts.scheme}: only http, https, socks5 and socks5h are understood", ""

@@ -39,7 +39,7 @@ def folded(line: str, width_columns: int) -> str:
     """A line of a log in lines of at most ``width_columns``, broken between words, never between figure and unit."""
     import textwrap  # --help folds nothing
 
-    kept = _BETWEEN_FIGURE_AND_UNIT.sub("\xa0", line)
+    kept = _BETWEEN_FIGURE_AND_UNIT.sub("\xa0", line).replace("  ", "\xa0\xa0", 1)
     parts = textwrap.wrap(kept, max(width_columns, 40), subsequent_indent=" " * STAMP_COLUMNS, break_on_hyphens=False)
     return "\n".join(parts).replace("\xa0", " ")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtester.domain.errors import EngineError, EngineFailure
+from llmtester.domain.installing import install_command
 from llmtester.domain.ports import EngineOptions, Session
 from llmtester.domain.records import Available, Missing
 from llmtester.domain.text import printable
@@ -33,7 +34,7 @@ class EmbeddedEngine:
 
     def available(self) -> Available | Missing:
         if util.find_spec("xllamacpp") is None:
-            return Missing("the package xllamacpp is not installed", "pip install xllamacpp")
+            return Missing("the package xllamacpp is not installed", install_command("xllamacpp"))
         return Available(_build(), "works without anything else to install")
 
     def catalogue(self, wanted: Sequence[str]) -> tuple[ModelRef, ...] | None:

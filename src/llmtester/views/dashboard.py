@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -41,7 +42,8 @@ def _print(events: Iterator[Event | None], console: Console) -> None:
     for event in events:
         line = plain_line(event, state) if event is not None else None
         if line is not None:
-            line = folded(line, console.width) if console.is_terminal else line
+            if console.is_terminal:  # Rich takes every terminal without a cursor for one of 80 columns
+                line = folded(line, shutil.get_terminal_size().columns)
             console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
