@@ -95,7 +95,7 @@ def flags() -> Iterator[tuple[str, Misuse]]:
         ("serve", "--port", "abc", "x"): "--port",
         ("serve", "--port", "0", "x"): "--port",
         ("serve", "--port", "99999", "x"): "--port",
-        ("models", "pull", "--json"): "Which model?",
+        ("models", "pull", "--json"): "which model?",
         ("models", "pull", "ftp://host/a.gguf"): "only http",
         ("serve",): "serve --from latest",
         ("serve", "x", "--from", "latest"): "serve --from latest",

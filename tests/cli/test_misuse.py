@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,10 @@ from llmtester.store import journal, runs
 from tests.cli.misuses import MISUSES
 
 pytestmark = pytest.mark.misuse
+
+
+BEGINS_A_SENTENCE = re.compile(r"^error: (?!Ollama |GGUF )[A-Z][a-z]* ", re.MULTILINE)
+"""What follows ``error:`` begins with a small letter, unless it begins with a name."""
 
 
 def written(home: Path) -> dict[str, str]:
@@ -57,6 +62,7 @@ def test_misuse_gives_one_message_with_its_fix(
     assert err.count("\n  fix: ") == 1, err
     assert err.count("\n  see: llmtester docs ") == 1, err
     assert misuse.says in err, err
+    assert not BEGINS_A_SENTENCE.search(err), err
     assert "Traceback" not in err
     assert not {"\x1b", "\x07"} & set(err)
     assert written(home) == before

@@ -55,7 +55,7 @@ def test_doctor_goes_on(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     for name in ("ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "gopher://127.0.0.1:70")
     assert guarded(app, ["doctor", "--engine", "fake"]) in {0, 6}
-    assert "The proxy in ALL_PROXY cannot be used" in capsys.readouterr().out
+    assert "the proxy in ALL_PROXY cannot be used" in capsys.readouterr().out
 
 
 @pytest.fixture

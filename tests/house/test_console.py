@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,8 @@ from llmtester.domain.errors import (
     NothingToDo,
     StoreError,
 )
+
+PACKAGE = Path(__file__).parents[2] / "src" / "llmtester"
 
 ENDINGS: dict[str, BaseException] = {
     "configuration": ConfigurationError("the setting is wrong", why="it is too large", fix="make it smaller"),
@@ -215,3 +220,24 @@ def test_colour_only_where_it_is_wanted(environment: dict[str, str], coloured: b
     assert done.returncode == 0
     assert b"broken" in shown
     assert (b"\x1b[" in shown) is coloured
+
+
+def test_what_an_error_says_first_begins_small() -> None:
+    """What happened is shown after ``error:``, so it begins with a small letter unless it begins with a name."""
+    kinds = {one.__name__ for one in every_kind(LlmtesterError)}
+    wrong = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds and node.args:
+                said = node.args[-1]
+                while isinstance(said, ast.BinOp | ast.JoinedStr):
+                    said = said.left if isinstance(said, ast.BinOp) else said.values[0]
+                text = said.value if isinstance(said, ast.Constant) else ""
+                wrong += [text] if isinstance(text, str) and re.match(r"(?!Ollama )[A-Z][a-z]* ", text) else []
+    assert wrong == []
+
+
+def every_kind(kind: type[LlmtesterError]) -> Iterator[type[LlmtesterError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from every_kind(below)

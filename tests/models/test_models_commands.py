@@ -113,7 +113,7 @@ def test_json_everywhere(cli: Cli) -> None:
 def test_bare_pull_without_a_terminal(cli: Cli) -> None:
     """Without a terminal the list of what fits is printed, for a program nothing is, and the exit code is 2."""
     code, out, err = cli("pull")
-    assert (code, "starter" in out, "Which model?" in err) == (2, True, True)
+    assert (code, "starter" in out, "which model?" in err) == (2, True, True)
     code, out, err = cli("pull", "--json")
     assert (code, out, json.loads(err.splitlines()[-1])["exit_code"]) == (2, "", 2)
 

@@ -133,7 +133,7 @@ def test_not_a_journal(tmp_path: Path) -> None:
         (tmp_path / "j").write_bytes(content)
         with pytest.raises(StoreError):
             journal.read(tmp_path / "j")
-    with pytest.raises(StoreError, match="Cannot read"):
+    with pytest.raises(StoreError, match="cannot read"):
         journal.read(tmp_path / "none")
 
 
@@ -151,7 +151,7 @@ def test_full_disk_leaves_whole_lines(tmp_path: Path, events: list[Event]) -> No
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     book = Journal(tmp_path / "j", os.open("/dev/full", os.O_WRONLY), sequence=0, size_bytes=0)
-    with book, pytest.raises(StoreError, match="Cannot write") as raised:
+    with book, pytest.raises(StoreError, match="cannot write") as raised:
         book.emit(events[0])
     assert "--resume" in raised.value.fix
 
@@ -175,7 +175,7 @@ def test_half_a_line_is_taken_back(tmp_path: Path, events: list[Event]) -> None:
     assert isinstance(first, RunStarted)
     with Journal.create(path, first) as book:
         size_bytes = path.stat().st_size
-        with files_no_longer_than(size_bytes + 20), pytest.raises(StoreError, match="Only 20 of") as raised:
+        with files_no_longer_than(size_bytes + 20), pytest.raises(StoreError, match="only 20 of") as raised:
             book.emit(events[1])
         assert path.stat().st_size == size_bytes
         book.emit(events[1])
@@ -187,7 +187,7 @@ def test_a_plan_that_does_not_fit_leaves_no_journal(tmp_path: Path, events: list
     """A journal is not begun where its first record cannot be stored: no file, neither with the name nor without."""
     first = events[0]
     assert isinstance(first, RunStarted)
-    with files_no_longer_than(20), pytest.raises(EnvironmentNotReady, match="Cannot write the journal") as raised:
+    with files_no_longer_than(20), pytest.raises(EnvironmentNotReady, match="cannot write the journal") as raised:
         Journal.create(tmp_path / "j", first)
     assert (raised.value.why, "--output-dir" in raised.value.fix) == ("the disk is full", True)
     assert not list(tmp_path.iterdir())
@@ -199,7 +199,7 @@ def test_damage_that_cannot_be_copied_is_not_cut_off(tmp_path: Path, events: lis
     write(path, events)
     broken = path.read_bytes().replace(b'"trial":1', b'"trial":7', 1)
     path.write_bytes(broken)
-    with files_no_longer_than(20), pytest.raises(StoreError, match="Cannot write to the journal") as raised:
+    with files_no_longer_than(20), pytest.raises(StoreError, match="cannot write to the journal") as raised:
         Journal.reopen(path)
     assert "copy it to another one" in raised.value.fix
     assert path.read_bytes() == broken
@@ -250,10 +250,10 @@ def test_a_line_that_is_no_record_ends_the_reading(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b'{"seq":0,"kind":"run_ended","data":{}', "This is not an llmtester journal"),
-        (b'{"seq":0,"kind":"run_ended","schema":0,"data":{}', "This is not an llmtester journal"),
+        (b'{"seq":0,"kind":"run_ended","data":{}', "this is not an llmtester journal"),
+        (b'{"seq":0,"kind":"run_ended","schema":0,"data":{}', "this is not an llmtester journal"),
         (b'{"seq":0,"kind":"tea_drunk","schema":1,"data":{}', "unknown kind 'tea_drunk'"),
-        (b'{"seq":0,"kind":"run_ended","schema":1,"data":{"at_ns":"soon"}', "A run_ended record of the journal is not"),
+        (b'{"seq":0,"kind":"run_ended","schema":1,"data":{"at_ns":"soon"}', "a run_ended record of the journal is not"),
     ],
 )
 def test_a_record_that_nobody_wrote_is_refused(tmp_path: Path, body: bytes, said: str) -> None:

@@ -90,7 +90,7 @@ def test_packs_are_kept_by_what_they_are(tmp_path: Path, pack: Path) -> None:
 
 def test_half_a_pack_a_whole_run_and_nothing_are_refused(tmp_path: Path, pack: Path, events: list[Event]) -> None:
     """A pack that lost its end is not believed, and neither is what is something else or not there."""
-    with pytest.raises(StoreError, match="There is no reference pack") as missing:
+    with pytest.raises(StoreError, match="there is no reference pack") as missing:
         references.read(tmp_path / "none")
     assert "reference export" in missing.value.fix
     pack.write_bytes(pack.read_bytes()[:-10])

@@ -79,18 +79,18 @@ def test_ids_are_in_the_order_of_the_runs_though_the_clock_was_set_back(tmp_path
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
     """A file in the place of the output folder, of the logs of a server or of a lock: named, with the way out."""
     (tmp_path / "taken").write_text("mine", encoding="utf-8")
-    with pytest.raises(EnvironmentNotReady, match="Cannot write to the output folder") as raised:
+    with pytest.raises(EnvironmentNotReady, match="cannot write to the output folder") as raised:
         runs.create(tmp_path / "taken")
     assert "--output-dir" in raised.value.fix
     folder = runs.create(tmp_path / "runs")
     assert folder.server_folder(cell().target).is_dir()
     other = runs.create(tmp_path / "runs")
     (other.path / "servers").write_text("mine", encoding="utf-8")
-    with pytest.raises(StoreError, match="Cannot make the folder") as refused:
+    with pytest.raises(StoreError, match="cannot make the folder") as refused:
         other.server_folder(cell().target)
     assert "--resume" in refused.value.fix
     with (
-        pytest.raises(EnvironmentNotReady, match="Cannot write the lock"),
+        pytest.raises(EnvironmentNotReady, match="cannot write the lock"),
         runs.exclusive(tmp_path / "taken" / "lock", "This machine"),
     ):
         pass

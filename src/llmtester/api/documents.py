@@ -64,7 +64,7 @@ def document(topic: str) -> str:
         return known[wanted]
     near = nearest(wanted, [*every, *known])
     raise NothingToDo(
-        f"The documents have no page and no section {printable(topic)!r}",
+        f"the documents have no page and no section {printable(topic)!r}",
         why=f"did you mean {' or '.join(near)}?" if near else "",
         fix=f"llmtester docs {near[0]}" if near else "llmtester docs",
     )

@@ -27,7 +27,7 @@ def writing(folder: RunFolder, level: str) -> Iterator[None]:
         handler = _LogFile(folder.log, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise StoreError(
-            f"Cannot write the log {folder.log}",
+            f"cannot write the log {folder.log}",
             why=error.strerror or str(error),
             fix="free some space or make the folder writable, then: llmtester run --resume",
         ) from error

@@ -92,7 +92,7 @@ def serve(loaded: Loaded, ready: Callable[[Serving], None], wish: ServeWish | No
                 address = session.address
                 if address is None:
                     raise ConfigurationError(
-                        f"The engine {target.engine} cannot serve other programs",
+                        f"the engine {target.engine} cannot serve other programs",
                         why="it only plays a server" if target.engine == "fake" else "",
                         fix="name a real model: llmtester serve NAME --engine embedded (llmtester models list)",
                     )
@@ -111,7 +111,7 @@ def _recommended(settings: Settings, run: str) -> Target:
     winners = [advice.winner for advice in said.advice if advice.winner]
     targets = {target.key: Target(target.engine, target.model, target.settings) for target in said.targets}
     if not winners:
-        raise NothingToDo(f"The run {folder.run_id} recommends no model", fix="name one: llmtester serve MODEL")
+        raise NothingToDo(f"the run {folder.run_id} recommends no model", fix="name one: llmtester serve MODEL")
     return targets[winners[0]]
 
 

@@ -86,7 +86,7 @@ def _chosen_engine(settings: Settings) -> tuple[str, Engine, tuple[str, ...]]:
             return name, engine, tuple(notes)
         missing.append(found)
     raise EnvironmentNotReady(
-        f"The engine {names[-1]} cannot be used here", why=missing[-1].reason, fix=missing[-1].fix
+        f"the engine {names[-1]} cannot be used here", why=missing[-1].reason, fix=missing[-1].fix
     )
 
 
@@ -137,7 +137,7 @@ def _choose_models(settings: Settings, engine: Engine, *, compare: bool) -> sele
     if own is not None:
         if not own:
             raise NothingToDo(
-                f"The engine {engine.name} has no model called {', '.join(map(repr, names))}",
+                f"the engine {engine.name} has no model called {', '.join(map(repr, names))}",
                 fix="llmtester run --dry-run without --models shows what it has; llmtester models list shows the rest",
             )
         return selection.select(own, (), quants, quick=quick, compare=compare)

@@ -32,10 +32,10 @@ def export_reference(settings: Settings, run: str, path: Path, model: str | None
     found = references.candidates(events)
     chosen = [one for one in found if model is None or one.model.name == model]
     if not chosen:
-        raise NothingToDo("The run has no reference" + (f" of {model!r}" if model else ""), fix=_FIX)
+        raise NothingToDo("the run has no reference" + (f" of {model!r}" if model else ""), fix=_FIX)
     if len(chosen) > 1:
         names = ", ".join(printable(one.model.name) for one in chosen)
-        raise NothingToDo(f"The run has several references: {names}", fix="name one: --model NAME")
+        raise NothingToDo(f"the run has several references: {names}", fix="name one: --model NAME")
     if path.exists():
         raise EnvironmentNotReady(
             f"{printable(str(path))} exists", why="it is not overwritten", fix="choose another name"

@@ -113,7 +113,7 @@ def compare(settings: Settings, before: str, after: str) -> Comparison:
     states = [RunState(journal.read(folder.journal).events) for folder in folders]
     if folders[0].run_id == folders[1].run_id:
         raise NothingToDo(
-            f"Both names mean the run {folders[0].run_id}",
+            f"both names mean the run {folders[0].run_id}",
             why="a run does not differ from itself",
             fix="name another one: llmtester report list",
         )
@@ -122,7 +122,7 @@ def compare(settings: Settings, before: str, after: str) -> Comparison:
     found = side_by_side.compare(first, second, lenses[0].headlines)
     if not found.cells:
         raise NothingToDo(
-            f"The runs {first.run_id} and {second.run_id} have no cell in common",
+            f"the runs {first.run_id} and {second.run_id} have no cell in common",
             why="a cell is a model, a quantization, a profile and a load",
             fix="see what each run holds: llmtester report list",
         )
@@ -194,7 +194,7 @@ def _replace(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise EnvironmentNotReady(
-            f"Cannot write the report {path}",
+            f"cannot write the report {path}",
             why=error.strerror or str(error),
             fix="choose another folder: llmtester report latest --output-dir DIR",
         ) from error

@@ -70,14 +70,14 @@ def run(loaded: Loaded, *, work: Plan | None = None, observer: Observer | None =
     work = work or plan(loaded)
     _, engine = choose_engine(settings)
     observer = observer or _Nobody()
-    with runs.exclusive(_machine_lock(), "This machine"):
+    with runs.exclusive(_machine_lock(), "this machine"):
         folder = runs.create(settings.run.output_dir)
         clock = SystemClock()
         records = loaded.as_records()
         machine = measured_machine(engine)
         first = RunStarted(clock.now_ns(), clock.instant(), folder.run_id, work, machine, records, __version__)
         try:
-            with runs.exclusive(folder.lock, f"The run {folder.run_id}"), Journal.create(folder.journal, first) as book:
+            with runs.exclusive(folder.lock, f"the run {folder.run_id}"), Journal.create(folder.journal, first) as book:
                 observer.started(folder)
                 observer.event(first)
                 bench = _Bench(engine, settings, observer, EventLog([first]))
@@ -104,8 +104,8 @@ def resume(
     observer = observer or _Nobody()
     folder = runs.find(settings.run.output_dir, name)
     with (
-        runs.exclusive(_machine_lock(), "This machine"),
-        runs.exclusive(folder.lock, f"The run {folder.run_id}"),
+        runs.exclusive(_machine_lock(), "this machine"),
+        runs.exclusive(folder.lock, f"the run {folder.run_id}"),
     ):
         state = RunState(journal.read(folder.journal).events)
         if state.ended and state.ended.outcome == "finished" and not add_models:
@@ -151,7 +151,7 @@ def _added(state: RunState, loaded: Loaded) -> tuple[tuple[Cell, ...], dict[str,
     cells = tuple(cell for cell in work.cells if cell.key not in state.cells and (cell.profile, cell.load) in asked)
     if not cells:
         raise NothingToDo(
-            f"There is no model to add to the run {state.run_id}",
+            f"there is no model to add to the run {state.run_id}",
             why="all that were named are in it, or they would be asked something else than the others were",
             fix="see what there is: llmtester models list",
         )
@@ -242,7 +242,7 @@ def _engine_of(state: RunState, settings: Settings) -> tuple[Engine, str]:
     engine: Engine = plugins.load("engine", name)(settings.engine_options(folder=user_state_path("llmtester")))
     found = engine.available()
     if isinstance(found, Missing):
-        raise EnvironmentNotReady(f"The engine {name} of this run cannot be used now", why=found.reason, fix=found.fix)
+        raise EnvironmentNotReady(f"the engine {name} of this run cannot be used now", why=found.reason, fix=found.fix)
     return engine, found.build
 
 
@@ -262,7 +262,7 @@ def _refuse_if_changed(state: RunState, settings: Settings, engine: Engine, buil
                 differences.append(f"{target.model.path} is another file than the one that was measured")
     if differences:
         raise StoreError(
-            f"The run {state.run_id} cannot be resumed here",
+            f"the run {state.run_id} cannot be resumed here",
             why="; ".join(differences),
             fix="report what it has: llmtester report latest; or start anew: llmtester run",
         )

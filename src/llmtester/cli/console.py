@@ -138,10 +138,12 @@ def _foreign(error: Exception, words: Sequence[str], *, as_json: bool) -> int:
 
 
 def _usage(error: Any, exit_code: int, *, as_json: bool) -> int:
-    """Show what the command line could not understand, with the nearest thing it knows. ``error`` is Typer's."""
+    """Show what the command line could not understand, with the nearest thing it knows. ``error`` is Typer's, whose
+    sentences begin with a capital; ours, which follow ``error:``, do not."""
     has_own_words = getattr(error, "param", None) is None
     what = str(error.message if has_own_words else error.format_message())
     what, _, guess = what.rstrip(".").partition(". Did you mean ")
+    what = what[:1].lower() + what[1:]
     near = guess.rstrip("?") or next(iter(getattr(error, "possibilities", None) or ()), "")
     command = error.ctx.command_path if getattr(error, "ctx", None) else "llmtester"
     fix = f"did you mean {near}? {command} --help shows what there is" if near else f"{command} --help"

@@ -87,7 +87,7 @@ def _chosen(choices: Any, *, may_ask: bool) -> str:
         show_choices(choices)
     if not (may_ask and sys.stdin.isatty() and sys.stderr.isatty()):
         raise ConfigurationError(
-            "Which model?",
+            "which model?",
             why="none is named, and there is no terminal to choose on",
             fix="llmtester models pull MODEL; llmtester models list shows what can be pulled by name",
         )

@@ -150,4 +150,4 @@ def _open(path: str) -> None:
     if webbrowser.open(Path(path).absolute().as_uri()):
         say("Opened in the browser.")
         return
-    raise NothingToDo("No browser could be opened here", fix=f"open this file yourself: {path}")
+    raise NothingToDo("no browser could be opened here", fix=f"open this file yourself: {path}")

@@ -144,7 +144,7 @@ def _refuse_contradictions(flags: dict[str, Any], run_name: str, *, resume: bool
         )
     if not resume and run_name != "latest":
         raise ConfigurationError(
-            f"Unexpected argument {run_name!r}",
+            f"unexpected argument {run_name!r}",
             why="a run is named only to go on with it",
             fix=f"llmtester run --resume {run_name}, or llmtester run --models {run_name}",
         )

@@ -59,7 +59,7 @@ def serve(  # noqa: PLR0913, PLR0917 (one parameter per flag is how Typer works)
 
     if (model is None) == (from_run is None):
         raise ConfigurationError(
-            "Which model?",
+            "which model?",
             why="name a model or a run, and not both",
             fix="llmtester serve MODEL, or serve --from latest",
         )

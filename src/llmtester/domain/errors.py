@@ -13,6 +13,8 @@
     RequestFailed                one request failed; becomes a sample, never an exit
     NotMeasurable                a profile cannot ask here; the cell is skipped with the reason
 
+``what`` begins with a small letter, unless it begins with a name: it is shown after ``error:``.
+
 Any other exception that reaches the command line is a bug (exit 1).
 """
 

@@ -31,7 +31,7 @@ def refuse_unusable_proxies(proxies: Mapping[str, str] | None = None, *, has_soc
         if why:
             name = f"{scheme.upper()}_PROXY"
             raise ConfigurationError(
-                f"The proxy in {name} cannot be used",
+                f"the proxy in {name} cannot be used",
                 why=why[0],
                 fix=why[1] or f"set {name} like http://HOST:PORT, or unset it",
             )

@@ -116,7 +116,7 @@ def matching(models: Sequence[LocalModel], wanted: str) -> tuple[LocalModel, ...
     if patterned:
         return tuple(patterned)
     if not models:
-        raise NoModels("There is no model on this machine yet", fix="llmtester models pull starter")
+        raise NoModels("there is no model on this machine yet", fix="llmtester models pull starter")
     close = [printable(name) for name in nearest(wanted, {model.ref.name for model in models})]
     raise NothingToDo(
         f"no model here is called {printable(wanted)!r}",

@@ -64,7 +64,7 @@ class CustomProfile(BaseProfile):
                 found += own_prompts.collect(zip(places, options.prompts, strict=True))
             if not found:
                 raise ConfigurationError(
-                    "The profile custom has no prompts", fix="name a file: llmtester run --prompts FILE.jsonl"
+                    "the profile custom has no prompts", fix="name a file: llmtester run --prompts FILE.jsonl"
                 )
             names = [one.id for one in found]
             self._prompts = tuple(

@@ -44,7 +44,7 @@ def read_file(path: Path) -> tuple[OwnPrompt, ...]:
     rows = _FORMATS.get(path.suffix.lower())
     if rows is None:
         raise ConfigurationError(
-            f"The prompts {shown} are of no known format", fix=f"name the file {', '.join(_FORMATS)}"
+            f"the prompts {shown} are of no known format", fix=f"name the file {', '.join(_FORMATS)}"
         )
     text = _text(path, shown)
     return collect((f"{shown}, line {line}", entry) for line, entry in rows(text, shown))
@@ -60,7 +60,7 @@ def collect(entries: Iterator[tuple[str, Any]]) -> tuple[OwnPrompt, ...]:
             raise _refused(where, f"the id {printable(prompt.id)} is used by {found[prompt.id].where} too")
         found[prompt.id] = prompt
     if not found:
-        raise ConfigurationError("There is no prompt in it", why="every line is empty", fix=f"write: {EXAMPLE}")
+        raise ConfigurationError("there is no prompt in it", why="every line is empty", fix=f"write: {EXAMPLE}")
     return tuple(found.values())
 
 
@@ -76,26 +76,26 @@ def content_hash(prompts: Sequence[OwnPrompt]) -> str:
 def _text(path: Path, shown: str) -> str:
     fix = "check the path given with --prompts or profiles.custom.file"
     if not path.is_file():
-        raise ConfigurationError(f"The prompts {shown} cannot be read", why="there is no such file", fix=fix)
+        raise ConfigurationError(f"the prompts {shown} cannot be read", why="there is no such file", fix=fix)
     size_bytes = path.stat().st_size
     if size_bytes > LARGEST_FILE_BYTES:
         limit = human_bytes(LARGEST_FILE_BYTES)
-        raise ConfigurationError(f"The prompts {shown} are too large", why=f"{human_bytes(size_bytes)}, limit {limit}")
+        raise ConfigurationError(f"the prompts {shown} are too large", why=f"{human_bytes(size_bytes)}, limit {limit}")
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"The prompts {shown} cannot be read", why=str(error.strerror), fix=fix) from error
+        raise ConfigurationError(f"the prompts {shown} cannot be read", why=str(error.strerror), fix=fix) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ConfigurationError(
-            f"The prompts {shown} are not UTF-8",
+            f"the prompts {shown} are not UTF-8",
             why=f"line {line} holds the byte 0x{data[error.start]:02x}",
             fix="save the file as UTF-8",
         ) from error
     if not text.strip():
-        raise ConfigurationError(f"The prompts {shown} are empty", fix=f"write into it: {EXAMPLE}")
+        raise ConfigurationError(f"the prompts {shown} are empty", fix=f"write into it: {EXAMPLE}")
     return text
 
 

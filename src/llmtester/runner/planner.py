@@ -70,7 +70,7 @@ def plan(wanted: Wanted, need_bytes: NeedBytes) -> Plan:
         ]
     if not cells and not skips:
         raise NothingToDo(
-            "There is nothing to measure",
+            "there is nothing to measure",
             why="no profile has a load that fits the context of these models",
             fix="choose shorter loads in llmtester.yaml, or other models: llmtester models list",
         )

@@ -38,14 +38,14 @@ def select(
     Raises ``NoModels`` for no models at all, else ``NothingToDo`` naming what matched nothing and what there is.
     """
     if not models:
-        raise NoModels("There is no model on this machine yet", fix="llmtester models pull starter")
+        raise NoModels("there is no model on this machine yet", fix="llmtester models pull starter")
     for name in names:
         if not any(_matches(model, name) for model in models):
-            raise _nothing(f"No model here matches {name!r}", name, [model.name for model in models])
+            raise _nothing(f"no model here matches {name!r}", name, [model.name for model in models])
     chosen = [model for model in models if not names or any(_matches(model, name) for name in names)]
     for quant in quants:
         if not any(_same(model.quantization, quant) for model in chosen):
-            raise _nothing(f"No model here has the quantization {quant!r}", quant, [m.quantization for m in chosen])
+            raise _nothing(f"no model here has the quantization {quant!r}", quant, [m.quantization for m in chosen])
     if quants:
         chosen = [model for model in chosen if any(_same(model.quantization, quant) for quant in quants)]
     notes: list[str] = []

@@ -52,7 +52,7 @@ def read(path: Path) -> Recorded:
         content = path.read_bytes()
     except OSError as error:
         raise StoreError(
-            f"Cannot read the journal {path}", why=error.strerror or str(error), fix="llmtester report latest"
+            f"cannot read the journal {path}", why=error.strerror or str(error), fix="llmtester report latest"
         ) from error
     reader = _Reader()
     damage = None
@@ -96,7 +96,7 @@ def follow(path: Path, writer_alive: Callable[[], bool]) -> Iterator[Event | Non
 
 
 def _nothing_readable(path: Path, reason: str) -> StoreError:
-    return StoreError(f"The journal {path} holds no readable record", why=reason, fix="start a new run: llmtester run")
+    return StoreError(f"the journal {path} holds no readable record", why=reason, fix="start a new run: llmtester run")
 
 
 class _BadLine(Exception):
@@ -157,7 +157,7 @@ class Journal:
             descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         except OSError as error:
             raise EnvironmentNotReady(
-                f"Cannot write the journal {path}",
+                f"cannot write the journal {path}",
                 why=error.strerror or str(error),
                 fix="choose another folder: llmtester run --output-dir DIR",
             ) from error
@@ -168,7 +168,7 @@ class Journal:
             journal.close()
             unnamed.unlink()
             raise EnvironmentNotReady(
-                f"Cannot write the journal {path}",
+                f"cannot write the journal {path}",
                 why=error.why,
                 fix="free some space, or choose another folder: llmtester run --output-dir DIR",
             ) from error
@@ -192,7 +192,7 @@ class Journal:
             os.ftruncate(descriptor, recorded.good_bytes)
         except OSError as error:
             raise StoreError(
-                f"Cannot write to the journal {path}",
+                f"cannot write to the journal {path}",
                 why=error.strerror or str(error),
                 fix="make its folder writable, or copy it to another one and resume there",
             ) from error
@@ -211,7 +211,7 @@ class Journal:
             if written != len(line):
                 os.ftruncate(self._descriptor, self._size_bytes)
                 raise StoreError(
-                    f"Only {written} of {len(line)} bytes could be written to {self.path}",
+                    f"only {written} of {len(line)} bytes could be written to {self.path}",
                     why="the disk is full",
                     fix="free some space, then: llmtester run --resume",
                 )
@@ -219,7 +219,7 @@ class Journal:
                 _sync(self._descriptor)
         except OSError as error:
             raise StoreError(
-                f"Cannot write to the journal {self.path}",
+                f"cannot write to the journal {self.path}",
                 why=error.strerror or str(error),
                 fix="free some space, then: llmtester run --resume",
             ) from error

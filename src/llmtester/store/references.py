@@ -55,7 +55,7 @@ def write(events: Sequence[Event], target: Target, path: Path) -> int:
     ended = {(one.cell, one.trial) for one in events if isinstance(one, TrialEnded) and one.cell in keys}
     if not ended:
         raise NothingToDo(
-            f"The run holds no finished answers of {target.model.label}",
+            f"the run holds no finished answers of {target.model.label}",
             fix="llmtester run --profiles quality",
         )
     unpathed = replace(target, model=replace(target.model, path=target.model.fingerprint))
@@ -77,7 +77,7 @@ def read(path: Path) -> Pack:
     """The pack in a file. Raises ``StoreError`` for anything else, also for a pack that was cut short."""
     if not path.is_file():
         raise StoreError(
-            f"There is no reference pack {path}", fix="write one: llmtester quality reference export latest FILE"
+            f"there is no reference pack {path}", fix="write one: llmtester quality reference export latest FILE"
         )
     recorded = journal.read(path)
     first = recorded.events[0]

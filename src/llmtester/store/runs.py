@@ -51,7 +51,7 @@ class RunFolder:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
-                f"Cannot make the folder {folder}",
+                f"cannot make the folder {folder}",
                 why=error.strerror or str(error),
                 fix="free some space or make the run folder writable, then: llmtester run --resume",
             ) from error
@@ -97,7 +97,7 @@ def create(output_folder: Path) -> RunFolder:
         path.mkdir(mode=0o700)
     except OSError as error:
         raise EnvironmentNotReady(
-            f"Cannot write to the output folder {output_folder}",
+            f"cannot write to the output folder {output_folder}",
             why=error.strerror or str(error),
             fix="choose another one: llmtester run --output-dir DIR",
         ) from error
@@ -122,7 +122,7 @@ def find(output_folder: Path, name: str) -> RunFolder:
         raise NothingToDo(f"{name} is not a run folder", why="it holds no journal.jsonl", fix="llmtester report list")
     runs = all_runs(output_folder)
     if not runs:
-        raise NothingToDo(f"There is no run in {output_folder} yet", fix="llmtester run --quick")
+        raise NothingToDo(f"there is no run in {output_folder} yet", fix="llmtester run --quick")
     if name == "latest":
         return runs[-1]
     known = {run.run_id: run for run in runs}
@@ -130,7 +130,7 @@ def find(output_folder: Path, name: str) -> RunFolder:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)
     raise NothingToDo(
-        f"There is no run called {name} in {output_folder}",
+        f"there is no run called {name} in {output_folder}",
         why=f"did you mean {near[0]}?" if near else "",
         fix="llmtester report latest",
     )
@@ -152,7 +152,7 @@ def exclusive(lock: Path, what: str) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise EnvironmentNotReady(
-            f"Cannot write the lock {lock}", why=error.strerror or str(error), fix="make that folder writable"
+            f"cannot write the lock {lock}", why=error.strerror or str(error), fix="make that folder writable"
         ) from error
     try:
         yield

@@ -38,21 +38,21 @@ def encode(event: Event) -> tuple[str, bytes]:
     try:
         return _KINDS[type(event)], orjson.dumps(event)
     except TypeError as error:
-        raise StoreError("An event cannot be written to the journal", why=str(error)) from error
+        raise StoreError("an event cannot be written to the journal", why=str(error)) from error
 
 
 def decode(kind: str, data: dict[str, Any], schema: int) -> Event:
     """The event that ``encode`` was given, from any schema up to ``SCHEMA``. Raises ``StoreError``."""
     data = upgraded(kind, data, schema)
     if kind not in EVENT_TYPES:
-        raise StoreError(f"The journal holds a record of unknown kind {kind!r}", fix="start a new run: llmtester run")
+        raise StoreError(f"the journal holds a record of unknown kind {kind!r}", fix="start a new run: llmtester run")
     try:
         return _adapter(kind).validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise StoreError(
-            f"A {kind} record of the journal is not valid",
+            f"a {kind} record of the journal is not valid",
             why=f"{where}: {first['msg']}",
             fix="start a new run: llmtester run",
         ) from error
@@ -71,13 +71,13 @@ def check_version(schema: object) -> int:
     """The schema number if this version of llmtester can read it. Raises ``StoreError``."""
     if not isinstance(schema, int) or schema < 1:
         raise StoreError(
-            "This is not an llmtester journal",
+            "this is not an llmtester journal",
             why="its first line names no schema",
             fix="see the others: llmtester report list",
         )
     if schema > SCHEMA:
         raise StoreError(
-            f"The journal was written by a newer llmtester (schema {schema}, this one reads up to {SCHEMA})",
+            f"the journal was written by a newer llmtester (schema {schema}, this one reads up to {SCHEMA})",
             fix="pipx upgrade llmtester",
         )
     return schema

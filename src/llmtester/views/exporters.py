@@ -38,7 +38,7 @@ def exporter(name: str, table: Mapping[str, str] = EXPORTERS) -> Exporter:
     """The exporter called ``name``, ready to render. Raises ``ConfigurationError`` for one that is not in ``table``."""
     if name not in table:
         raise ConfigurationError(
-            f"There is no report format called {name!r}",
+            f"there is no report format called {name!r}",
             fix=f"Choose from: {', '.join(sorted(table))}",
         )
     module, _, attribute = table[name].partition(":")

@@ -78,24 +78,24 @@ def load(path: Path) -> QuestionSet:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(
-            f"The questions {shown} cannot be read",
+            f"the questions {shown} cannot be read",
             why=error.strerror or str(error),
             fix="correct profiles.quality.questions, or leave it out",
         ) from error
     except ValueError as error:
         raise ConfigurationError(
-            f"The questions {shown} are no JSON", why=printable(str(error)), fix=_EXAMPLE
+            f"the questions {shown} are no JSON", why=printable(str(error)), fix=_EXAMPLE
         ) from error
     listed = data.get("items") if isinstance(data, dict) else None
     if not isinstance(listed, list) or not listed:
-        raise ConfigurationError(f"The questions {shown} hold no list called items", fix=_EXAMPLE)
+        raise ConfigurationError(f"the questions {shown} hold no list called items", fix=_EXAMPLE)
     own = [_read(shown, number, item) for number, item in enumerate(listed)]
     if data.get("extends_standard"):
         own = [*standard().items, *own]
     names = [item.id for item in own]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigurationError(
-            f"The questions {shown} use the id {printable(twice[0])} twice", fix="give every question an id of its own"
+            f"the questions {shown} use the id {printable(twice[0])} twice", fix="give every question an id of its own"
         )
     return QuestionSet(tuple(own), set_hash(own, 0))
 
@@ -113,7 +113,7 @@ def _read(shown: str, number: int, data: Any) -> Item:
         return read_item(data)
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
-            f"Question {number + 1} of {shown} cannot be used", why=printable(str(error)), fix=_EXAMPLE
+            f"question {number + 1} of {shown} cannot be used", why=printable(str(error)), fix=_EXAMPLE
         ) from error
 
 
