@@ -14,7 +14,8 @@ from llmtester.domain.work import ServerSettings
 from llmtester.models import catalog as catalogs
 from llmtester.models import ledger, pulling
 from llmtester.models.calibration import Calibration
-from llmtester.models.catalog import STARTER_SOURCE, Catalog, CatalogEntry
+from llmtester.models.catalog import Catalog
+from llmtester.models.choices import Choice, best_first, recorded_source
 from llmtester.models.facts import ModelFacts
 from llmtester.models.facts_cache import FactsCache
 from llmtester.models.fit import Fit, Verdict, fit, memory_of, verdict_of
@@ -24,6 +25,7 @@ from llmtester.models.memory import EMBEDDED, MemoryNeed, Overhead, estimate
 from llmtester.models.naming import LocalModel, matching, named, of_catalog
 from llmtester.models.progress import OnProgress, silent
 from llmtester.models.pulling import Offer
+from llmtester.models.removal import discard
 from llmtester.models.retry import Stop
 from llmtester.models.scan import Unusable, scan_folders
 from llmtester.models.spec import parse
@@ -40,23 +42,6 @@ class Scan:
     models: tuple[LocalModel, ...]
     companions: tuple[LocalModel, ...]
     unusable: tuple[Unusable, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One line of the list that a person chooses from: a model of the catalog at its best quantization for here."""
-
-    entry: CatalogEntry
-    quantization: str
-    size_bytes: int | None
-    need_bytes: int | None
-    verdict: Verdict | Absent
-    here: bool
-
-    @property
-    def spec(self) -> str:
-        """What ``pull`` takes."""
-        return STARTER_SOURCE if self.entry.source == STARTER_SOURCE else f"{self.entry.name}:{self.quantization}"
 
 
 class ModelManager:
@@ -176,15 +161,7 @@ class ModelManager:
 
         Of each model the first quantization that fits is offered, else the smallest.
         """
-        local = self.scan().models
-        lines = [self._choice(entry, settings, local) for entry in self.catalog.entries]
-        rank = {"fits": 0, "tight": 1, "does not fit": 3}
-
-        def order(line: Choice) -> tuple[int, int]:
-            verdict = rank[line.verdict] if isinstance(line.verdict, str) else 2
-            return verdict, -(line.entry.parameters_count or 0)
-
-        return tuple(sorted(lines, key=order))
+        return best_first(self.catalog.entries, settings, self.scan().models, self.memory_bytes)
 
     def offers(self, wanted: str, on_progress: OnProgress = silent, *, quants: Sequence[str] = ()) -> tuple[Offer, ...]:
         """What ``wanted`` would bring, before anything large is fetched: one offer for each quantization.
@@ -223,27 +200,7 @@ class ModelManager:
         Raises ``EnvironmentNotReady`` for a model that llmtester did not fetch, unless ``force`` is set.
         """
         paths = self.paths_of(name)
-        fetched = next(
-            (
-                (folder, record)
-                for folder, record in self._records()
-                if any(folder / file.path in paths for file in record.files)
-            ),
-            None,
-        )
-        if fetched is None and not force:
-            raise EnvironmentNotReady(
-                f"{printable(paths[0].name)} was not fetched by llmtester",
-                why=f"it lies in {printable(str(paths[0].parent))} and belongs to you or to another program",
-                fix="delete it there, or use --force",
-            )
-        for path in paths:
-            path.unlink(missing_ok=True)
-        if fetched is not None:
-            folder, record = fetched
-            ledger.forget(folder, record)
-            for parent in (paths[0].parent, paths[0].parent.parent):
-                _remove_if_empty(parent, folder)
+        discard(paths, self._records(), force=force)
         return paths
 
     def paths_of(self, name: str) -> tuple[Path, ...]:
@@ -276,7 +233,7 @@ class ModelManager:
         """What is here of a name of the catalog, or of that name and a quantization."""
         asked, _, quantization = name.strip().partition(":")
         entry = self.catalog.get(asked)
-        found = of_catalog(scanned.models, entry.name, _recorded_source(entry), quantization) if entry else ()
+        found = of_catalog(scanned.models, entry.name, recorded_source(entry), quantization) if entry else ()
         if not found:
             self.catalog.source_of(name)  # whoever asks for what cannot be fetched learns that first
             raise NothingToDo(
@@ -289,18 +246,6 @@ class ModelManager:
     def _records(self) -> list[tuple[Path, Pulled]]:
         return [(folder, record) for folder in self.folders for record in ledger.records(folder)]
 
-    def _choice(self, entry: CatalogEntry, settings: ServerSettings, local: Sequence[LocalModel]) -> Choice:
-        options = []
-        for quantization in entry.quants:
-            need = entry.approximate_need_bytes(quantization, settings)
-            options.append((quantization, need, verdict_of(need, self.memory_bytes) if need is not None else None))
-        best = next((option for option in options if option[2] == "fits"), None)
-        best = best or min(options, key=lambda option: option[1] if option[1] is not None else 0)
-        quantization, need, verdict = best
-        here = bool(of_catalog(local, entry.name, _recorded_source(entry), quantization))
-        known = verdict or Absent("the catalog does not say how large it is")
-        return Choice(entry, quantization, entry.approximate_bytes(quantization), need, known, here)
-
     @staticmethod
     def _at(path: Path, models: Sequence[LocalModel]) -> LocalModel:
         for model in models:
@@ -311,21 +256,7 @@ class ModelManager:
         )
 
 
-def _recorded_source(entry: CatalogEntry) -> str:
-    """How the record of a pull names the source of an entry."""
-    return pulling.INDEX_SOURCE if entry.source == STARTER_SOURCE else entry.source
-
-
 def _unusable(scanned: Scan, name: str) -> Unusable | None:
     """The file without facts that ``name`` means by its path or its file name."""
     path = Path(name).expanduser()
     return next((bad for bad in scanned.unusable if bad.path == path or bad.path.name == name), None)
-
-
-def _remove_if_empty(folder: Path, above: Path) -> None:
-    """Removes a folder that a removed model left behind, inside the model folder only."""
-    if folder != above and folder.is_relative_to(above):
-        try:
-            folder.rmdir()
-        except OSError:  # it holds something else
-            return
