@@ -47,6 +47,7 @@ def test_bytes_have_decimal_units(size_bytes: float, shown: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
+        (-0.0001, "0 ms"),
         (0.85, "850 ms"),
         (1, "1 s"),
         (89, "89 s"),

@@ -138,9 +138,12 @@ def test_other_programs_variables_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_variable_that_changes_nothing_is_named_with_the_nearest(tmp_path: Path) -> None:
     """A name with our prefix that resembles no setting enough to be refused is told, once each."""
-    near, far = load(tmp_path, "", env={"LLMTESTER_FOO": "1", "LLMTESTER_DISPLAY_NEVER_EVER": "1"}).notes
-    assert "LLMTESTER_DISPLAY_NEVER_EVER is no setting and changes nothing; did you mean LLMTESTER_DISPLAY?" in near
-    assert far.startswith("the environment variable LLMTESTER_FOO is no setting")
+    near, far = load(tmp_path, "", env={"LLMTESTER_FOO": "1", "LLMTESTER_CONTEXT_TOKENS": "1"}).notes
+    assert "CONTEXT_TOKENS is no setting and changes nothing; did you mean LLMTESTER_SERVER__CONTEXT_TOK?" in near
+    assert far == (
+        "the environment variable LLMTESTER_FOO is no setting and changes nothing; "
+        "llmtester config show lists the settings"
+    )
 
 
 def test_every_variable_that_the_house_reads_is_known() -> None:

@@ -80,7 +80,7 @@ def human_bytes(size_bytes: float) -> str:
 def human_duration(seconds: float) -> str:
     """``850 ms``, ``12 s``, ``4 min``, ``2 h 05 min``."""
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+        return f"{round(seconds * 1000)} ms"  # as a whole number, which has no negative zero
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -100,8 +100,9 @@ def environment_layer(env: Mapping[str, str]) -> Layer:
 
 def stranger_note(variable: str) -> str:
     """What a person should know about a variable that looks like ours and changes nothing, with the nearest name."""
-    near = get_close_matches(variable, [environment_name(one) for one in LEAVES], n=1)
-    guess = f"did you mean {near[0]}?" if near else "llmtester config show lists the settings"
+    known = [environment_name(one).removeprefix(ENVIRONMENT_PREFIX) for one in LEAVES]
+    near = get_close_matches(variable.removeprefix(ENVIRONMENT_PREFIX), known, n=1)  # the prefix alone is no likeness
+    guess = f"did you mean {ENVIRONMENT_PREFIX}{near[0]}?" if near else "llmtester config show lists the settings"
     return f"the environment variable {printable(variable)} is no setting and changes nothing; {guess}"
 
 
