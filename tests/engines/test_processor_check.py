@@ -14,7 +14,6 @@ from llmtester.domain.records import Available, Missing
 from llmtester.engines import llama_flags
 from llmtester.engines.llama_server import LlamaServerEngine
 from llmtester.engines.processor_check import VERDICTS, check_model, runs_here
-from tests.engines.conftest import model
 
 
 def binary_that(folder: Path, does: str) -> Path:
@@ -77,7 +76,6 @@ def test_a_binary_that_cannot_even_tell_its_version(tmp_path):
 
 
 @pytest.mark.engine
-def test_the_check_agrees_with_a_real_model(llama_server_binary, starter_model, binary_model, tmp_path):
-    """The verdict on the real binary is what the quantized starter model finds out, too."""
-    rewritten = model(binary_model).path != str(starter_model)
-    assert runs_here(llama_server_binary, tmp_path) is not rewritten
+def test_a_real_binary_that_fits_is_not_refused(llama_server_binary, tmp_path):
+    """The binary of the dev extra computes with every kind of weight that the check model has."""
+    assert runs_here(llama_server_binary, tmp_path)

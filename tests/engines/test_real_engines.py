@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -36,11 +37,12 @@ PROMPTS = (
 
 @pytest.fixture(params=["embedded", "llama-server"])
 def served(request):
-    """An engine and a model that it can run."""
+    """An engine and a model for it."""
+    model_path = request.getfixturevalue("starter_model")
     if request.param == "embedded":
-        return EmbeddedEngine(EngineOptions()), request.getfixturevalue("starter_model")
+        return EmbeddedEngine(EngineOptions()), model_path
     binary = request.getfixturevalue("llama_server_binary")
-    return LlamaServerEngine(EngineOptions(binary=str(binary))), request.getfixturevalue("binary_model")
+    return LlamaServerEngine(EngineOptions(binary=str(binary))), model_path
 
 
 @asynccontextmanager
@@ -297,46 +299,46 @@ def failure_of(start: Start, path: Path, folder: Path, settings: ServerSettings 
     return asyncio.run(run())
 
 
-def test_a_flag_that_the_build_does_not_know(llama_server_binary, binary_model, tmp_path):
+def test_a_flag_that_the_build_does_not_know(llama_server_binary, starter_model, tmp_path):
     """A bad flag is told as such."""
-    error = failure_of(binary_start(llama_server_binary, "-m", str(binary_model), "--nosuch"), binary_model, tmp_path)
+    error = failure_of(binary_start(llama_server_binary, "-m", str(starter_model), "--nosuch"), starter_model, tmp_path)
     assert error.failure is EngineFailure.BAD_FLAG
     assert "--nosuch" in error.why
 
 
-def test_a_port_that_somebody_took(llama_server_binary, binary_model, tmp_path):
+def test_a_port_that_somebody_took(llama_server_binary, starter_model, tmp_path):
     """A port in use is found out, other ports are tried, and if none is free the failure says so."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        start = binary_start(llama_server_binary, "-m", str(binary_model))
+        start = binary_start(llama_server_binary, "-m", str(starter_model))
         stuck = replace(
-            start, command=lambda ignored: (str(llama_server_binary), "-m", str(binary_model), "--port", port)
+            start, command=lambda ignored: (str(llama_server_binary), "-m", str(starter_model), "--port", port)
         )
-        assert failure_of(stuck, binary_model, tmp_path).failure is EngineFailure.PORT_TAKEN
+        assert failure_of(stuck, starter_model, tmp_path).failure is EngineFailure.PORT_TAKEN
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the address space with ulimit")
-def test_memory_that_is_not_there(llama_server_binary, binary_model, tmp_path):
+def test_memory_that_is_not_there(llama_server_binary, starter_model, tmp_path):
     """A cache that cannot be allocated is OUT_OF_MEMORY."""
     limited = f'ulimit -v 3000000; exec "{llama_server_binary}" "$@"'
     start = binary_start(llama_server_binary)
-    arguments = ("-m", str(binary_model), "-c", "400000", "-np", "1", "-fit", "off", "-lv", "4")
+    arguments = ("-m", str(starter_model), "-c", "400000", "-np", "1", "-fit", "off", "-lv", "4")
 
     def command(port: int) -> tuple[str, ...]:
         return ("sh", "-c", limited, "sh", "--port", str(port), *arguments)
 
-    error = failure_of(replace(start, command=command), binary_model, tmp_path)
+    error = failure_of(replace(start, command=command), starter_model, tmp_path)
     assert error.failure is EngineFailure.OUT_OF_MEMORY, (error, error.log_tail)
 
 
-def test_a_server_on_our_port_that_is_not_ours(llama_server_binary, binary_model, starter_model, tmp_path):
+def test_a_server_on_our_port_that_is_not_ours(llama_server_binary, starter_model, tmp_path):
     """A server that answers but serves another model is not taken for ours."""
     other = tmp_path / "other.gguf"
-    other.symlink_to(binary_model)
+    other.symlink_to(starter_model)
     start = binary_start(llama_server_binary, "-m", str(other))
-    error = failure_of(start, binary_model, tmp_path / "log")
+    error = failure_of(start, starter_model, tmp_path / "log")
     assert error.failure is EngineFailure.PORT_TAKEN
     assert "other.gguf" in error.why
 
@@ -344,7 +346,7 @@ def test_a_server_on_our_port_that_is_not_ours(llama_server_binary, binary_model
 def test_engines_say_whether_they_are_there(llama_server_binary, tmp_path, monkeypatch):
     """A binary that is named wrongly, or absent from PATH, is Missing with a fix; a right one tells its build."""
     found = LlamaServerEngine(EngineOptions(binary=str(llama_server_binary))).available()
-    assert "build" in found.build
+    assert re.fullmatch(r".*\([0-9a-f]{7,}\)", found.build)
     monkeypatch.setenv("PATH", str(tmp_path))
     for options in (EngineOptions(binary="/nonexistent"), EngineOptions()):
         missing = LlamaServerEngine(options).available()
