@@ -29,6 +29,7 @@ def shell(name: str, *words: str, **environment: str) -> subprocess.CompletedPro
         "bash": {"COMP_WORDS": "\n".join(("llmtester", *words)), "COMP_CWORD": str(len(words))},
         "zsh": {"_TYPER_COMPLETE_ARGS": line},
         "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+        "powershell": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_WORD_TO_COMPLETE": words[-1]},
     }[name]
     return subprocess.run(
         [sys.executable, "-m", "llmtester"],
@@ -129,10 +130,11 @@ def test_every_row_of_the_table_is_used_and_has_its_source() -> None:
 
 
 def test_other_shells_are_offered_the_same(furnished: Path) -> None:
-    """zsh and fish get the same names in their own writing."""
+    """zsh and fish get the same names in their own writing; PowerShell would not quote spaces and gets none."""
     assert shell("zsh", "run", "--profiles", "interactive,ba").stdout == "_arguments '*: :((\"interactive,batch\"))'\n"
     assert shell("zsh", "run", "--models", "Tw").stdout == "_arguments '*: :((\"Two Words\"))'\n"
     assert shell("fish", "run", "--models", "T").stdout.splitlines() == ["Tiny", "Two Words"]
+    assert shell("powershell", "run", "--models", "T").stdout.rstrip() == "Tiny:::"
 
 
 HOSTILE = (
@@ -155,7 +157,7 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("name", ("bash", "zsh", "fish"))
+@pytest.mark.parametrize("name", ("bash", "zsh", "fish", "powershell"))
 def test_a_name_that_is_more_than_a_name_is_not_offered(home: Path, name: str) -> None:
     """Names of model files are untrusted, and shells evaluate or show what they are told."""
     (home / "llmtester.yaml").write_text("models:\n  folders: [m]\n")
