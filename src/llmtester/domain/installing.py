@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import sys
@@ -37,6 +36,6 @@ def _inside(parts: tuple[str, ...], *folders: str) -> bool:
 
 
 def _quoted(path: str) -> str:
-    if os.name == "nt":
+    if sys.platform == "win32":
         return f'"{path}"' if " " in path else path
     return shlex.quote(path)

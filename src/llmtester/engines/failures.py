@@ -7,6 +7,7 @@ import signal
 from dataclasses import dataclass
 
 from llmtester.domain.errors import EngineError, EngineFailure
+from llmtester.domain.installing import install_command
 from llmtester.domain.text import printable
 
 
@@ -60,7 +61,7 @@ MARKERS: tuple[_Marker, ...] = (
         EngineFailure.BAD_FLAG,
         _GOOD_FLAGS,
     ),
-    _marker(r"No module named '?xllamacpp'?", EngineFailure.EXITED, "pip install xllamacpp"),
+    _marker(r"No module named '?xllamacpp'?", EngineFailure.EXITED, install_command("xllamacpp")),
     _marker(r"error loading model: .*", EngineFailure.CORRUPT_FILE, _NEW_COPY),
 )
 _NO_REASON = " and named no known reason"

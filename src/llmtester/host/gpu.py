@@ -106,7 +106,7 @@ def gpu_meter(interface: GpuInterface | None, *, present: bool) -> Meter | None:
     reason = (
         "macOS tells the power of the GPU only to administrators (powermetrics)"
         if sys.platform == "darwin"
-        else "no interface of its maker is installed; for NVIDIA: pip install nvidia-ml-py"
+        else "no interface of its maker is installed; for NVIDIA that is the package nvidia-ml-py"
     )
     return Meter("gpu_power", "none", "none", reason)
 
