@@ -1,8 +1,8 @@
 """What unpacking one weight costs a processor in each tensor type, relative to Q8_0.
 
 *Measured* with ``python -m benchmarks.kernels`` (llama.cpp b11434, AVX2, one thread, what the bytes cost taken off). On
-another processor the order is much the same and the figures are not, so they only shape a guess that is bent by what is
-measured (``analysis.forecast``).
+another processor the order is much the same and the figures are not (there Q4_0 costs half of Q8_0), so they only shape
+a guess that is bent by what is measured (``analysis.forecast``).
 """
 
 from __future__ import annotations
