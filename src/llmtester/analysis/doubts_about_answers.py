@@ -6,7 +6,7 @@ import math
 
 from llmtester.analysis.evidence import Evidence
 from llmtester.analysis.formulas import CACHED_RATIO_LIMIT, gaps_ms, in_flight_count, is_cached, ttft_ms
-from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.metrics import METRICS, of_cell
 from llmtester.analysis.quality import stability
 from llmtester.analysis.stats import MIN_TRIALS_FOR_INTERVAL, first_differs, median, outliers
 from llmtester.analysis.summary import Estimate
@@ -80,7 +80,7 @@ def _too_fast(evidence: Evidence, samples: list[Sample]) -> str | None:
         if sample.prompt_tok and not isinstance(waited := ttft_ms(sample), Absent) and waited > 0
     ]
     reading, waits = [tok / waited * 1e3 for tok, waited in timed], [waited for _, waited in timed]
-    writing = METRICS["decode_tok_per_s"].of_cell(evidence.cell)
+    writing = of_cell("decode_tok_per_s", evidence.cell)
     if not reading or not isinstance(writing, Estimate) or writing.value <= 0:
         return None
     facts, machine = evidence.target.facts, evidence.machine
@@ -191,7 +191,8 @@ def stalls(evidence: Evidence) -> str | None:
     if not gaps:
         return None
     typical = median(gaps)
-    long = [gap for gap in gaps if gap >= max(STALL_MS, STALL_OVER_TYPICAL * typical)]
+    limit_ms = max(STALL_MS, STALL_OVER_TYPICAL * typical)
+    long = [gap for gap in gaps if gap >= limit_ms]
     if not long:
         return None
     pause = human_duration(max(long) / 1e3)

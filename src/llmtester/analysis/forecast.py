@@ -16,7 +16,7 @@ from llmtester.analysis import costs
 from llmtester.analysis.costs import Hardware
 from llmtester.analysis.kernels import work_of
 from llmtester.analysis.line import Line
-from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.metrics import of_cell
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate, ForecastRow
 from llmtester.analysis.token_time import TokenTime
@@ -159,7 +159,7 @@ def _with_mapped(needed: Estimate | Absent, target: Target) -> Estimate | Absent
 
 def _typical(cells: Sequence[CellState], metric: str) -> float | None:
     """Geometric mean over the loads of a target."""
-    values = [value.value for cell in cells if isinstance(value := METRICS[metric].of_cell(cell), Estimate)]
+    values = [value.value for cell in cells if isinstance(value := of_cell(metric, cell), Estimate)]
     positive = [math.log(value) for value in values if value > 0]
     return math.exp(sum(positive) / len(positive)) if positive else None
 

@@ -233,6 +233,21 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
+def of_cell(name: str, cell: CellState) -> Measured:
+    """One metric of a cell, as ``METRICS[name].of_cell`` has it.
+
+    Status, advice, forecast and doubts all ask for the same few; each is computed once for the trials that there are.
+    """
+    known, trials_count = cell.remembered, len(cell.trials) + len(cell.warmups)
+    if known.trials_count != trials_count:
+        known.trials_count = trials_count
+        known.by_metric.clear()
+    if name not in known.by_metric:
+        known.by_metric[name] = METRICS[name].of_cell(cell)
+    found: Measured = known.by_metric[name]
+    return found
+
+
 class MetricsCollector:
     """All metrics of one cell."""
 
@@ -241,7 +256,7 @@ class MetricsCollector:
 
     def collect(self) -> dict[str, Measured]:
         """Each metric by name, ``Absent`` with its reason where it could not be computed."""
-        return {name: metric.of_cell(self._cell) for name, metric in METRICS.items()}
+        return {name: of_cell(name, self._cell) for name in METRICS}
 
     def outliers(self) -> dict[str, tuple[int, ...]]:
         """For each metric that has any, the numbers of the trials whose value does not belong to the rest."""

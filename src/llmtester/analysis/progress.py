@@ -14,7 +14,7 @@ from llmtester.analysis import endurance, racing, summary, usable_context
 from llmtester.analysis.advice_rules import DOUBTFUL_BITS, FORGIVING_PARAMETERS_COUNT
 from llmtester.analysis.contenders import bits_of
 from llmtester.analysis.lens import Lens
-from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.metrics import METRICS, of_cell
 from llmtester.analysis.quality import assess
 from llmtester.analysis.racing import Entrant, Rules
 from llmtester.analysis.state import CellState, RunState
@@ -306,7 +306,7 @@ def unbearable(cell: CellState) -> str | None:
     """In words how slow the cell is, if its first trials leave no doubt that it is poor; else ``None``."""
     if len(cell.trials) < HOPELESS_TRIALS or cell.cell.profile == assess.PROFILE:
         return None
-    ttft, decode = METRICS["ttft_ms"].of_cell(cell), METRICS["decode_tok_per_s"].of_cell(cell)
+    ttft, decode = of_cell("ttft_ms", cell), of_cell("decode_tok_per_s", cell)
     if isinstance(ttft, Estimate) and ttft.value > unbearable_ttft_ms(cell.cell.profile):
         return f"{ttft.value / 1e3:.0f} s to the first token"
     if isinstance(decode, Estimate) and decode.value < UNBEARABLE_DECODE_TOK_PER_S:
@@ -317,7 +317,7 @@ def unbearable(cell: CellState) -> str | None:
 def precise(cell: CellState, headline: Sequence[str]) -> bool:
     """Whether every headline metric has an interval as narrow as the load asks for."""
     for name in headline:
-        measured = METRICS[name].of_cell(cell)
+        measured = of_cell(name, cell)
         if not isinstance(measured, Estimate) or measured.low is None or measured.high is None:
             return False
         if (measured.high - measured.low) / 2 > cell.cell.load.precision_ratio * abs(measured.value):

@@ -69,6 +69,15 @@ class Trial:
 
 
 @dataclass(slots=True)
+class Remembered:
+    """What ``metrics.of_cell`` computed from the first ``trials_count`` trials of a cell, warm-ups included; a copy of
+    the cell begins anew."""
+
+    trials_count: int = 0
+    by_metric: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class CellState:
     """``watched`` are the readings while its trials ran; ``skipped`` is why nothing (more) is measured;
     ``begun_at``: how many trials of the run were finished before its first one."""
@@ -80,6 +89,7 @@ class CellState:
     begun_at: int = 0
     skipped: str | None = None
     watched: Thinned = field(default_factory=Thinned)
+    remembered: Remembered = field(default_factory=Remembered, init=False, compare=False, repr=False)
 
     @property
     def next_trial(self) -> int:

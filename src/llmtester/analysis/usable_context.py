@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from llmtester.analysis import ratings
 from llmtester.analysis.doubts_about_machine import SWAP_GROWTH_BYTES
-from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.metrics import of_cell
 from llmtester.analysis.ratings import READING_TOK_PER_S, TOK_PER_WORD
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import ContextLimit, ContextStep, Estimate, Measured, Rating, UsableContext
@@ -255,7 +255,7 @@ def _limit_of(state: RunState, cell: CellState, reason: str) -> ContextLimit:
 
 
 def _measured(cell: CellState, name: str) -> Measured:
-    return METRICS[name].of_cell(cell)
+    return of_cell(name, cell)
 
 
 def _size_tok(load: Load) -> int:

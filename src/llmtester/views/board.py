@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from llmtester.analysis import findings, ratings
 from llmtester.analysis.lens import Lens
-from llmtester.analysis.metrics import METRICS
+from llmtester.analysis.metrics import METRICS, of_cell
 from llmtester.analysis.progress import CellStatus, Progress
 from llmtester.analysis.ratings import BANDS, usual_headline
 from llmtester.analysis.state import CellState, RunState
@@ -241,7 +241,7 @@ class Board:
             return Square(status, Rating.FAILED, None)
         if not cell.trials or status.word == "skipped":
             return Square(status, Rating.NOT_RATED, None)
-        metrics = {name: METRICS[name].of_cell(cell) for name in {*names, "decode_tok_per_s"}}
+        metrics = {name: of_cell(name, cell) for name in {*names, "decode_tok_per_s"}}
         rating, _ = ratings.rate_cell(metrics, [METRICS[name].info for name in names], self._lens.bands)
         speed = metrics["decode_tok_per_s"]
         return Square(status, rating, speed.value if isinstance(speed, Estimate) else None)
@@ -252,7 +252,7 @@ class Board:
             findings.Evidence(
                 cell,
                 self.state.target_of(cell.cell.key),
-                tuple(METRICS[name].of_cell(cell) for name in names),
+                tuple(of_cell(name, cell) for name in names),
                 tuple(names),
                 self.state.begun_on,
             )
