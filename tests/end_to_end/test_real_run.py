@@ -20,7 +20,6 @@ SHORT = {
     "profiles.interactive.medium.prompt_tok": 200,
     "profiles.interactive.short.output_tok": 64,
     "profiles.interactive.medium.output_tok": 64,
-    "profiles.interactive.follow_up.output_tok": 32,
 }
 
 

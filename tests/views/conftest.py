@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,6 +41,9 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
+POLL_MS = 20
+
+
 class Opened:
     """A page and everything that it said or asked for."""
 
@@ -59,13 +63,22 @@ class Opened:
     def texts(self, selector: str) -> list[str]:
         return [text.strip() for text in self.page.locator(selector).all_inner_texts()]
 
+    def until(self, expression: str, timeout_ms: float = 30_000) -> None:
+        """Wait until a JavaScript expression is true.
+
+        Each look is an evaluation of its own: ``wait_for_function`` looks again from inside the page, where the policy
+        of the report forbids ``eval``, so it fails whenever the first look was too early.
+        """
+        ends_at_s = time.monotonic() + timeout_ms / 1e3
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < ends_at_s, f"not within {timeout_ms / 1e3:g} s: {expression}"
+            self.page.wait_for_timeout(POLL_MS)
+
     def draw_charts(self) -> None:
         """Scroll every chart into view and wait until all are interactive."""
         for chart in self.page.locator("#charts figure").all():
             chart.scroll_into_view_if_needed()
-        self.page.wait_for_function(
-            "[...document.querySelectorAll('#charts figure')].every(f => f.querySelector('.live .main-svg'))"
-        )
+        self.until("[...document.querySelectorAll('#charts figure')].every(f => f.querySelector('.live .main-svg'))")
 
 
 Open = Callable[..., Opened]
@@ -84,7 +97,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
         shown = Opened(context.new_page())
         shown.page.goto(path.as_uri())
         if options.get("java_script_enabled", True):
-            shown.page.wait_for_function("document.documentElement.dataset.ready")
+            shown.until("document.documentElement.dataset.ready")
         return shown
 
     yield open_report

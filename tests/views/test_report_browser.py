@@ -51,7 +51,7 @@ def test_sixty_cells_are_usable_within_a_second(opened: Open) -> None:
         if quickest_ms < 1000:
             break
         shown.page.reload()
-        shown.page.wait_for_function("document.documentElement.dataset.ready")
+        shown.until("document.documentElement.dataset.ready")
     assert quickest_ms < 1000
     shown.page.locator("thead th[data-m=ttft_ms] .sort").click()
     assert shown.page.locator("thead th[data-m=ttft_ms]").get_attribute("aria-sort") == "ascending"
@@ -133,7 +133,7 @@ def test_a_square_leads_to_its_model_and_opens_it(opened: Open) -> None:
     """From the overview to all figures of one model in one step."""
     shown = opened(summaries.summary())
     shown.page.locator("#matrix-table td[data-t='0'] a").click()
-    shown.page.wait_for_function("document.getElementById('t0').open")
+    shown.until("document.getElementById('t0').open")
     assert shown.page.locator("#t0 .says").is_visible()
     shown.page.locator("#t0 > summary").click()
     assert not shown.page.locator("#t0 .says").is_visible()
@@ -161,7 +161,7 @@ def test_the_theme_follows_the_system_until_the_reader_chooses(opened: Open, sch
     before = shown.page.evaluate(ground), shown.page.evaluate(ink)
     assert before[0] == ("rgb(250, 249, 246)" if scheme == "light" else "rgb(19, 21, 24)")
     shown.page.locator("#theme").click()
-    shown.page.wait_for_function(f"{ink} !== '{before[1]}'")
+    shown.until(f"{ink} !== '{before[1]}'")
     assert shown.page.evaluate(ground) != before[0]
 
 
@@ -172,9 +172,7 @@ def test_the_page_never_scrolls_sideways(opened: Open, make: Callable[[], Summar
     shown.draw_charts()
     for width in (2560, 1440, 768, 360):
         shown.page.set_viewport_size({"width": width, "height": 900})
-        shown.page.wait_for_function(
-            "document.documentElement.scrollWidth <= document.documentElement.clientWidth", timeout=5000
-        )
+        shown.until("document.documentElement.scrollWidth <= document.documentElement.clientWidth", timeout_ms=5000)
 
 
 def test_print_shows_still_charts_and_open_details(opened: Open) -> None:
