@@ -34,6 +34,19 @@ def test_a_trial_without_a_figure_does_not_end_a_race() -> None:
     assert [progress.status(one).word for one in (first, second)] == ["done", "done"]
 
 
+def test_a_finished_run_stays_finished_when_its_limits_are_edited() -> None:
+    """What was precise enough for the limits of its day is done under narrower ones; an interrupted run goes on."""
+    wide = replace(LOAD, precision_ratio=5.0)
+    state, ended = World().run(fake_plan("a?noise=0.1&seed=3&realtime=0", loads=(wide,)))
+    (one,) = state.cells.values()
+    assert (ended.outcome, len(one.trials)) == ("finished", LOAD.min_trials)
+    one.cell = replace(one.cell, load=replace(wide, precision_ratio=1e-6))
+    status = Progress(state, LENS).status(one)
+    assert (status.word, status.reason) == ("done", "4 trials, enough for the limits of that time")
+    state.ended = None
+    assert not Progress(state, LENS).status(one).over
+
+
 @pytest.mark.parametrize(
     ("profile", "ttft_s", "said"),
     [
