@@ -20,8 +20,8 @@ from llmtester.domain.proxies import refuse_unusable_proxies
         ("/v/bin/python3", "/v", {"python3": "/v/bin/python3"}, "python3 -m pip install x"),
         ("/v/bin/python", "/v", {"python": "/usr/bin/python"}, "/v/bin/python -m pip install x"),
         ("/my env/bin/python", "/my env", {}, "'/my env/bin/python' -m pip install x"),
-        ("/p", "/home/me/.local/share/pipx/venvs/llmtester", {}, "pipx inject llmtester x"),
-        ("/p", "/home/me/.local/share/uv/tools/llmtester", {}, "uv tool install llmtester --with x"),
+        ("/p", "/shared/pipx/venvs/llmtester", {}, "pipx inject llmtester x"),
+        ("/p", "/shared/uv/tools/llmtester", {}, "uv tool install llmtester --with x"),
         ("", "/v", {}, "python -m pip install x"),
     ],
 )

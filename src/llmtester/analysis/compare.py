@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from statistics import fmean, variance
 from typing import Literal, TypeAlias
 
 from llmtester.analysis.racing import LAUNCH_SD_LN
@@ -109,22 +110,12 @@ def equal_p(first: Sequence[float], second: Sequence[float]) -> float:
     positive = min(*first, *second) > 0
     ours, theirs = ([math.log(value) for value in values] if positive else list(values) for values in (first, second))
     degrees = len(ours) + len(theirs) - 2
-    variance = (_squares(ours) + _squares(theirs)) / degrees
-    error = math.sqrt(variance * (1 / len(ours) + 1 / len(theirs)) + (2 * LAUNCH_SD_LN**2 if positive else 0.0))
-    difference = _mean(theirs) - _mean(ours)
+    pooled = ((len(ours) - 1) * variance(ours) + (len(theirs) - 1) * variance(theirs)) / degrees
+    error = math.sqrt(pooled * (1 / len(ours) + 1 / len(theirs)) + (2 * LAUNCH_SD_LN**2 if positive else 0.0))
+    difference = fmean(theirs) - fmean(ours)
     if error == 0:
         return 1.0 if difference == 0 else 0.0
     return student_p(difference / error, degrees)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _squares(values: Sequence[float]) -> float:
-    """Summed squares of the distances from the mean."""
-    mean = _mean(values)
-    return sum((value - mean) ** 2 for value in values)
 
 
 def discovery_limit(p_values: Sequence[float | Absent]) -> float:
