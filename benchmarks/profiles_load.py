@@ -28,6 +28,8 @@ class _Kernel:
         self.worst_ratio = 0.0
         self.compared_count = 0
 
+    def preparing(self, what: str) -> None: ...
+
     def started(self, folder: object) -> None: ...
 
     def event(self, event: object) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from llmtester.analysis import costs
 from llmtester.analysis.costs import Hardware
-from llmtester.domain.work import Load
+from llmtester.domain.work import Load, WeightsRead
 from tests.worlds import cell
 
 LOAD = Load("short", prompt_tok=64, output_tok=100, requests_per_trial=2, min_trials=5, max_trials=5)
@@ -29,3 +29,17 @@ def test_a_trial_of_continuous_work_lasts_as_long_as_it_is_meant_to() -> None:
     assert costs.trial_s(cell(load=replace(WORK, trial_s=None)), HARDWARE) == 600.0
     usual_s = costs.trial_s(cell(load=LOAD), HARDWARE)
     assert costs.trial_s(cell(load=replace(LOAD, requests_per_trial=6)), HARDWARE) == pytest.approx(3 * usual_s)
+
+
+def test_what_a_token_reads_is_what_it_costs() -> None:
+    """A mixture of experts writes as fast as the experts that are asked, not as its whole file; without a header all
+    of it counts."""
+    whole = cell(load=LOAD)
+    model = replace(whole.target.model, parameters_count=8 * 10**9, size_bytes=8 * 10**9)
+    asked = replace(model, read_per_token=(WeightsRead("Q8_0", 10**9, 10**9), WeightsRead("F32", 10**6, 4 * 10**6)))
+    assert (costs.weights_read(model), costs.bytes_read(model)) == (8e9, 8 * 10**9)
+    assert (costs.weights_read(asked), costs.bytes_read(asked)) == (1_001_000_000, 1_004_000_000)
+    few_s, all_s = (
+        costs.trial_s(replace(whole, target=replace(whole.target, model=one)), HARDWARE) for one in (asked, model)
+    )
+    assert all_s / few_s == pytest.approx(8, rel=0.01)

@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtester.analysis import kernels
 from llmtester.analysis.forecast import Forecast, Seen, learned, rearranged_bytes, scores
-from llmtester.analysis.kernels import work_of
 from llmtester.analysis.line import Line
 from llmtester.analysis.progress import Progress
 from llmtester.analysis.state import RunState
 from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import Estimate
 from llmtester.analysis.time_left import TimeLeft
-from llmtester.analysis.token_time import TokenTime
+from llmtester.analysis.token_time import Expected, TokenTime
 from llmtester.domain.events import TrialEnded
-from llmtester.domain.work import Load
+from llmtester.domain.records import KernelTime
+from llmtester.domain.work import Load, ModelRef, ServerSettings, Target, WeightsRead
 from tests.worlds import LENS, World, fake_plan
 
 
@@ -50,7 +51,7 @@ def test_the_interval_narrows_with_every_point() -> None:
 @given(st.floats(0.0, 4.0), st.floats(0.1, 4.0))
 def test_both_costs_of_a_token_are_found(work: float, byte: float) -> None:
     """Files that differ in weights and bytes tell the costs apart, whatever was expected of them."""
-    costs = TokenTime(1.0, 4.0, 1.0, 1.0, 0.05)
+    costs = TokenTime(Expected(1.0, 4.0), Expected(1.0, 1.0), 0.05)
     for weights, size in ((1.0, 1.0), (1.0, 2.0), (2.0, 2.0), (2.0, 5.0), (4.0, 2.0), (1.0, 6.0)):
         costs.add(weights, size, work * weights + byte * size)
     seconds, sd = costs.at(3.0, 3.0)
@@ -64,12 +65,66 @@ def test_both_costs_of_a_token_are_found(work: float, byte: float) -> None:
 )
 def test_a_weight_costs_what_its_type_costs(name: str, work: float) -> None:
     """By the main type of a file; what is not known costs the usual."""
-    assert work_of(name) == work
+    assert kernels.work_of(name) == work
+
+
+def model(name: str, *reads: tuple[str, int]) -> ModelRef:
+    """A model that reads so many weights of each type for a token."""
+    per_token = tuple(WeightsRead(kind, count, count) for kind, count in reads)
+    return ModelRef("m", name, f"/{name}", 10**9, name, parameters_count=10**9, read_per_token=per_token)
+
+
+def test_a_model_costs_the_sum_of_its_types() -> None:
+    """By the table relative to Q8_0; in seconds where types were timed, those that were not scaled by the table."""
+    mixed = model("Q4_K_M", ("Q4_K", 800), ("Q6_K", 200))
+    assert kernels.work(mixed) == pytest.approx(800 * 0.7 + 200 * 1.1)
+    assert kernels.work(model("Q5_0")) == pytest.approx(1e9 * 1.65)
+    assert kernels.timed_s(mixed, {"Q4_K": 3.0, "Q6_K": 5.0}) == pytest.approx(800 * 3 + 200 * 5)
+    assert kernels.timed_s(mixed, {"Q4_K": 1.4}) == pytest.approx(800 * 1.4 + 200 * 2 * 1.1)
+    assert kernels.timed_s(model("Q5_0"), {"Q4_K": 1.4}) == pytest.approx(1e9 * 2 * 1.65)
+
+
+def test_kernels_count_where_the_main_type_of_every_model_was_timed() -> None:
+    """Times and a table in one sum would mean nothing."""
+    mixed, plain = model("a", ("Q4_K", 800), ("Q6_K", 200)), model("b", ("Q8_0", 10))
+    assert kernels.are_timed([mixed, plain], {"Q4_K", "Q8_0"})
+    assert not kernels.are_timed([mixed, plain], {"Q4_K"})
+    assert not kernels.are_timed([mixed, model("no header")], {"Q4_K"})
+    assert not kernels.are_timed([], {"Q4_K"})
+
+
+def test_timed_kernels_foretell_speeds_from_the_first_minute() -> None:
+    """Three types whose costs the table has in another order: told from the start within the spread, and after two
+    models, which took a fifth more than timed and the same share besides, nearly as they are."""
+    cost_ns = {"Q4_0": (0.06, 0.03), "Q8_0": (0.1, 0.02), "F16": (0.2, 0.06)}
+    timed = tuple(KernelTime(kind, decode * 1e-9, prefill * 1e-9) for kind, (decode, prefill) in cost_ns.items())
+    targets = [Target("e", model(kind, (kind, 10**9)), ServerSettings()) for kind in cost_ns]
+    truth_s = {kind: (decode * 1.2 + 0.02, prefill * 1.2 + 0.005) for kind, (decode, prefill) in cost_ns.items()}
+    machine = replace(World().run(fake_plan(LADDER[0]))[0].begun_on, kernels=timed)
+    forecast = Forecast(targets, machine, {})
+    for target in targets:
+        decode_s, prefill_s = truth_s[target.model.quantization]
+        for said, true_s in (
+            (forecast.decode_tok_per_s(target.model), decode_s),
+            (forecast.prefill_tok_per_s(target.model), prefill_s),
+        ):
+            assert said.low is not None
+            assert said.high is not None
+            assert said.low < 1 / true_s < said.high
+    for target in targets[:2]:
+        decode_s, prefill_s = truth_s[target.model.quantization]
+        forecast.learn(Seen(target, 1 / decode_s, 1 / prefill_s, None, None))
+    last = targets[2].model
+    assert forecast.decode_tok_per_s(last).value == pytest.approx(1 / truth_s["F16"][0], rel=0.08)
+    assert forecast.prefill_tok_per_s(last).value == pytest.approx(1 / truth_s["F16"][1], rel=0.08)
+    assert forecast.decode_tok_per_s(last).trials_count == 2
+    by_table = Forecast(targets, replace(machine, kernels=timed[:2]), {})
+    assert by_table.decode_tok_per_s(last).value != pytest.approx(1 / truth_s["F16"][0], rel=0.5)
 
 
 def test_a_slow_core_makes_quantizations_alike() -> None:
     """Twice the bytes at nearly the same speed: the weights cost, so a third file is not predicted by its bytes."""
-    costs = TokenTime(0.5, 4.0, 1.0, 0.5, 0.05)
+    costs = TokenTime(Expected(0.5, 4.0), Expected(1.0, 0.5), 0.05)
     guess, unsure = costs.at(1.0, 4.0)
     costs.add(1.0, 1.0, 5.0)
     costs.add(1.0, 2.0, 5.5)
@@ -81,11 +136,11 @@ def test_a_slow_core_makes_quantizations_alike() -> None:
 
 def test_no_cost_is_negative() -> None:
     """A smaller file that was slower than a larger one does not make bytes a gain, nor the other way round."""
-    by_work = TokenTime(1.0, 4.0, 0.1, 5.0, 0.01)
+    by_work = TokenTime(Expected(1.0, 4.0), Expected(0.1, 5.0), 0.01)
     by_work.add(1.0, 1.0, 2.0)
     by_work.add(1.0, 3.0, 1.0)
     assert by_work.at(1.0, 100.0)[0] == pytest.approx(by_work.at(1.0, 1.0)[0])
-    by_bytes = TokenTime(0.1, 5.0, 1.0, 4.0, 0.01)
+    by_bytes = TokenTime(Expected(0.1, 5.0), Expected(1.0, 4.0), 0.01)
     by_bytes.add(1.0, 1.0, 2.0)
     by_bytes.add(3.0, 1.0, 1.0)
     assert by_bytes.at(100.0, 1.0)[0] == pytest.approx(by_bytes.at(1.0, 1.0)[0])

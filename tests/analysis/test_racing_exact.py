@@ -74,6 +74,11 @@ def word_limit(spread: tuple[float, int], trials_count: int, launches: int) -> f
     return student_t(0.99, spread[1]) * error
 
 
+def outlook(spread: tuple[float, int], trials_count: int, most: int, launches: int) -> float:
+    """As ``word_limit``, after all trials in all starts, each trial to come being a degree of freedom more."""
+    return word_limit((spread[0], spread[1] + most - trials_count), most, launches)
+
+
 @pytest.mark.parametrize(
     ("visit", "most", "ends"),
     [
@@ -235,6 +240,41 @@ def test_how_far_from_a_limit_a_word_is_certain(
             one = entrant("one", around(limit * math.exp(side * half * factor), *offsets), rounds_count=rounds)
             found = judge([one], by)
             assert found == ({"one": RaceVerdict("ready", f"{word} for certain")} if certain else {})
+
+
+@pytest.mark.parametrize(("limit", "above", "below"), LIMITS)
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_how_near_a_limit_more_trials_would_not_tell(limit: float, above: str, below: str, rounds: int) -> None:
+    """If all twelve trials in three starts, with the spread of those that were made, would leave the word open, it is
+    as good as it gets; who is alone is measured on."""
+    count = 4 * rounds
+    offsets = [D, -D, D, -D] * rounds
+    half = outlook(sd(offsets), count, 12, 3)
+    by = rules(4, 8, 12, least=count)
+    verdict = RaceVerdict("ready", f"{above} or {below}, and more trials would not tell")
+    for side in (1, -1):
+        for factor, found in ((1 + NEAR, {}), (1 - NEAR, {"one": verdict})):
+            one = entrant("one", around(limit * math.exp(side * half * factor), *offsets), rounds_count=rounds)
+            assert judge([one], by) == found
+            assert judge([one], replace(by, one_start=True)) == {}
+
+
+def test_a_load_that_gets_no_further_trial_leaves_the_word_as_it_is() -> None:
+    """Precise enough, and its interval holds a limit: the trials of other loads would change nothing, except what was
+    closed later than this round. Another load that may make it worse keeps it open."""
+    by = two_loads(2, 4, 6, least=2, metrics=(TTFT, DECODE))
+    logs = {SPEED: around(9000), WAIT: around(1050), LONG_SPEED: around(9000), ("long", "ttft_ms"): around(0.01)}
+    one = entrant("one", logs=logs)
+    assert judge([one], by) == {}
+    assert judge([replace(one, closed=frozenset({"long"}))], by) == {}
+    closed = replace(one, closed=frozenset({"short"}))
+    verdict = RaceVerdict("ready", "excellent or good, and more trials would not tell")
+    assert judge([closed], by) == {"one": verdict}
+    assert judge([closed], replace(by, one_start=True)) == {"one": verdict}
+    later = {**logs, WAIT: [*around(1050), *around(1050)]}
+    assert judge([replace(closed, logs=later)], by) == {}
+    worse = {**logs, ("long", "ttft_ms"): around(3200)}
+    assert judge([replace(closed, logs=worse)], by) == {}
 
 
 def test_an_outlier_is_drawn_in_before_a_word_is_given() -> None:
@@ -420,9 +460,16 @@ def steady(key: str, speed: float, **more: object) -> Entrant:
         # at the limit of the best level nothing is sure about the other either
         ((steady("a", 60, **SMALL), steady("b", 15)), {}),
         ((steady("a", 10, **SMALL), steady("b", 8)), {}),
-        ((steady("a", 60), steady("b", 8, **LARGE)), {}),
         ((steady("a", 15, **SMALL), steady("b", 10)), {}),
-        ((steady("a", 30, **SMALL), steady("b", 20)), {}),
+        # ... but who cannot win need not know its word, if it would never know it
+        (
+            (steady("a", 60), steady("b", 8, **LARGE)),
+            {"b": "acceptable or poor, and more trials would not tell; another is rated better"},
+        ),
+        (
+            (steady("a", 30, **SMALL), steady("b", 20)),
+            {"a": "excellent or good, and more trials would not tell; b is larger and fast enough"},
+        ),
         # nothing is good enough: then size does not matter
         ((steady("a", 7, **SMALL), steady("b", 5)), {}),
         # damaged answers stand below what is acceptable and above what is poor
@@ -509,9 +556,8 @@ def test_the_nearest_of_those_that_tie_is_named() -> None:
 def test_an_open_word_or_an_unmeasured_rival_is_no_tie() -> None:
     """The one with the certain word ties with the other, which is raced on."""
     offsets = (0.001, -0.001, 0.001, -0.001)
-    pair = entrant("a", around(30.4, *offsets)), entrant("b", around(30.9, *offsets))
-    limit = word_limit((0.003, 6), 4, 1)
-    assert math.log(30.4 / 30) < limit
+    pair = entrant("a", around(30.8, *offsets)), entrant("b", around(31.3, *offsets))
+    assert outlook((0.003, 6), 4, 12, 3) < math.log(30.8 / 30) < word_limit((0.003, 6), 4, 1)
     found = judge(pair, rules(4, 8, 12, least=4))
     assert "a" not in found
     mute = entrant("mute", [None] * 4)
@@ -524,7 +570,7 @@ def test_where_nothing_is_good_enough_all_are_rivals() -> None:
     by = rules(4, 8, 12, least=4)
     assert words(steady("a", 5, **SMALL), steady("b", 5.0), by=by) == {"a": "tie", "b": "tie"}
     assert words(steady("a", 5, **SMALL), steady("b", 4.5), by=by) == {}
-    unequal = steady("a", 60, **SMALL), steady("b", 15, label="b")
+    unequal = steady("a", 60, **SMALL), steady("b", 15.4, label="b")
     assert words(*unequal, by=by) == {"a": "ready"}
 
 

@@ -136,3 +136,30 @@ def test_any_name_can_be_asked(name: str) -> None:
     assert label is None or quantization.equal(label, label.lower())
     quantization.without_quantization(name)
     quantization.split_part(name)
+
+
+def test_what_a_token_reads(tmp_path: Path) -> None:
+    """An embedding that is only looked up is not read; one that is the output matrix too is read once."""
+    untied = facts(tmp_path, llama_metadata())
+    assert untied.read_per_token == (
+        ("Q8_0", 2 * 64 * 64 + 64 * 32, (2 * 64 * 64 + 64 * 32) * 34 // 32),
+        ("F32", 64, 256),
+    )
+    tied = [tensor for tensor in llama_tensors() if tensor[0] != "output.weight"]
+    assert facts(tmp_path, llama_metadata(), tied).read_per_token == untied.read_per_token
+    more = [*tied, ("per_layer_token_embd.weight", (64, 32), 8)]
+    assert facts(tmp_path, llama_metadata(), more).read_per_token == untied.read_per_token
+
+
+def test_a_token_reads_the_experts_that_are_asked(tmp_path: Path) -> None:
+    """Two of eight experts are a quarter of their weights; where nobody says how many are asked, all are read."""
+    tensors = [
+        *llama_tensors(),
+        ("blk.0.ffn_up_exps.weight", (64, 32, 8), 0),
+        ("blk.0.ffn_gate_inp.weight", (64, 8), 0),
+    ]
+    experts = llama_metadata() | {"llama.expert_count": 8, "llama.expert_used_count": 2}
+    weights = {name: count for name, count, _ in facts(tmp_path, experts, tensors).read_per_token}
+    assert weights["F32"] == 64 + 64 * 8 + 64 * 32 * 8 // 4
+    whole = {name: count for name, count, _ in facts(tmp_path, llama_metadata(), tensors).read_per_token}
+    assert whole["F32"] == 64 + 64 * 8 + 64 * 32 * 8

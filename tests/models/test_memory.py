@@ -36,6 +36,7 @@ def model(**changes: Any) -> ModelFacts:
         weights_bytes=96_576_768,
         file_bytes=98_362_432,
         bytes_by_type=(("Q4_1", 66_355_200),),
+        read_per_token=(("Q4_1", 106_168_320, 66_355_200),),
         licence=None,
         context_tok=8192,
         layers_count=30,

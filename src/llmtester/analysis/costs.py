@@ -106,16 +106,27 @@ def together(load: Load) -> float:
     return float(load.concurrency**0.7)
 
 
-def weights_count(model: ModelRef) -> float:
-    """Parameters, or what the size of the file says of them."""
+def weights_read(model: ModelRef) -> float:
+    """Weights that a token works on; all parameters, or what the size of the file says of them, if nobody knows."""
+    if model.read_per_token:
+        return float(sum(read.count for read in model.read_per_token))
     return float(model.parameters_count or model.size_bytes * 8 / (model.bits_per_weight or 5))
+
+
+def bytes_read(model: ModelRef) -> int:
+    """Bytes that are read to write a token; the whole file if nobody knows."""
+    return sum(read.size_bytes for read in model.read_per_token) or model.size_bytes
+
+
+def operations_per_s(hardware: Hardware) -> float:
+    """Multiply-adds a second of all cores in a quantized matrix product."""
+    return OPERATIONS_PER_S_PER_CORE * max(1.0, hardware.cores_count)
 
 
 def _request_s(cell: Cell, hardware: Hardware, output_tok: int) -> float:
     model = cell.target.model
-    operations_per_s = OPERATIONS_PER_S_PER_CORE * max(1.0, hardware.cores_count)
-    prefill_s = cell.load.prompt_tok * 2 * weights_count(model) / operations_per_s
-    return prefill_s + output_tok * model.size_bytes / (hardware.bandwidth_bytes_per_s or BANDWIDTH_BYTES_PER_S)
+    prefill_s = cell.load.prompt_tok * 2 * weights_read(model) / operations_per_s(hardware)
+    return prefill_s + output_tok * bytes_read(model) / (hardware.bandwidth_bytes_per_s or BANDWIDTH_BYTES_PER_S)
 
 
 def visit_trials(cells: Sequence[Cell], hardware: Hardware) -> int:

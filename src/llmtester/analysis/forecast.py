@@ -1,9 +1,9 @@
 """What is to come, learned while a run goes on: memory, speed and time, each with an interval that narrows.
 
-Writing unpacks and reads every weight once per token, so its time is a cost per weight, by its type
-(``analysis.kernels``), and one per byte (``analysis.token_time``); reading a prompt works on every weight, so it
-follows the parameters; memory follows what the headers said, and starting the bytes. The last three are lines on
-logarithms (``analysis.line``). Each begins as the plan's own guess and is bent by every target that was measured.
+A token works on every weight that is read for it, so writing and reading follow what the kernels of the machine need,
+or the work and the bytes where they were not timed (``analysis.paces``). Memory follows what the headers said, and
+starting the bytes: lines on logarithms (``analysis.line``). Each begins as the plan's own guess and is bent by every
+target that was measured.
 """
 
 from __future__ import annotations
@@ -12,31 +12,19 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from llmtester.analysis import costs
+from llmtester.analysis import costs, kernels
 from llmtester.analysis.costs import Hardware
-from llmtester.analysis.kernels import work_of
 from llmtester.analysis.line import Line
 from llmtester.analysis.metrics import of_cell
+from llmtester.analysis.paces import Operations, Pace, Timed, Unpacking
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate, ForecastRow
-from llmtester.analysis.token_time import TokenTime
 from llmtester.domain.records import Absent, Machine
 from llmtester.domain.work import ModelRef, Target
 
 CONFIDENCE = 0.95
 Z = 1.96
 """Two-sided 95 % of the normal distribution."""
-
-UNMEASURED_SD_RATIO, MEASURED_SD_RATIO = 1.0, 0.3
-"""How far the cost of a byte is off, without and with a measured bandwidth of the memory."""
-
-WORK_SD_RATIO = 8.0
-"""How far the cost of a weight is off: a core unpacks for one token more slowly than it multiplies for a whole prompt,
-by a factor that nobody knows before the first file was measured."""
-
-KERNEL_SD = 0.2
-"""How far the speeds of two quantizations are off the sum of both costs, because kernels differ between processors: on
-the second one that was tried Q8_0 was 0.30 off, in logarithms (docs/decisions/0061)."""
 
 MEMORY_SD, MEMORY_SCATTER = 0.15, 0.03
 
@@ -66,15 +54,7 @@ class Forecast:
 
     def __init__(self, targets: Sequence[Target], machine: Machine, need_bytes: dict[str, int]) -> None:
         self._need_bytes = need_bytes
-        hardware = hardware_of(machine)
-        weights = [math.log(max(1.0, costs.weights_count(target.model))) for target in targets] or [0.0]
-        weight = sum(weights) / len(weights)
-        byte_s = 1 / (hardware.bandwidth_bytes_per_s or costs.BANDWIDTH_BYTES_PER_S)
-        operations = costs.OPERATIONS_PER_S_PER_CORE * max(1.0, hardware.cores_count)
-        byte_sd_ratio = MEASURED_SD_RATIO if hardware.bandwidth_bytes_per_s else UNMEASURED_SD_RATIO
-        work_s = 2 / operations
-        self._decode = TokenTime(work_s, WORK_SD_RATIO * work_s, byte_s, byte_sd_ratio * byte_s, KERNEL_SD)
-        self._prefill = Line(weight, weight + math.log(2 / operations), math.log(2.5), 1.0, 0.2, 0.15)
+        self._decode, self._prefill = _paces([target.model for target in targets], machine)
         self._memory = Line(0.0, 0.0, MEMORY_SD, 1.0, 0.05, MEMORY_SCATTER)
         needs = [math.log(need) for need in need_bytes.values() if need > 0]
         if needs:
@@ -85,9 +65,9 @@ class Forecast:
         """Bend the lines by one measured target."""
         model = seen.target.model
         if seen.decode_tok_per_s and model.size_bytes > 0:
-            self._decode.add(_work(model), model.size_bytes, 1 / seen.decode_tok_per_s)
+            self._decode.learn(model, 1 / seen.decode_tok_per_s)
         if seen.prefill_tok_per_s and model.size_bytes > 0:
-            self._prefill.add(costs.weights_count(model), 1 / seen.prefill_tok_per_s)
+            self._prefill.learn(model, 1 / seen.prefill_tok_per_s)
         need = self._need_bytes.get(seen.target.key)
         needed_bytes = (seen.memory_bytes or 0.0) - rearranged_bytes(seen.target)
         if need and needed_bytes > 0:
@@ -97,12 +77,11 @@ class Forecast:
 
     def decode_tok_per_s(self, model: ModelRef) -> Estimate:
         """Writing speed, one request at a time."""
-        seconds, sd = self._decode.at(_work(model), max(1, model.size_bytes))
-        return _rate(math.log(seconds), sd, self._decode.count)
+        return _rate(*self._decode.at(model), self._decode.count)
 
     def prefill_tok_per_s(self, model: ModelRef) -> Estimate:
         """Reading speed."""
-        return _rate(*self._prefill.at(max(1.0, costs.weights_count(model))), self._prefill.count)
+        return _rate(*self._prefill.at(model), self._prefill.count)
 
     def memory_bytes(self, target: Target) -> Estimate | Absent:
         """Highest memory that a server needs; what it has mapped besides and can do without is not counted."""
@@ -118,9 +97,14 @@ class Forecast:
         return Estimate(math.exp(middle), math.exp(middle - Z * sd), math.exp(middle + Z * sd), self._start.count)
 
 
-def _work(model: ModelRef) -> float:
-    """Weights, each as often as its type costs more than the usual one."""
-    return costs.weights_count(model) * work_of(model.quantization)
+def _paces(models: Sequence[ModelRef], machine: Machine) -> tuple[Pace, Pace]:
+    """How long writing and reading take, by the best that is known of the machine for all models alike."""
+    if kernels.are_timed(models, {kernel.tensor_type for kernel in machine.kernels}):
+        decode_s = {kernel.tensor_type: kernel.decode_weight_s for kernel in machine.kernels}
+        prefill_s = {kernel.tensor_type: kernel.prefill_weight_s for kernel in machine.kernels}
+        return Timed(models, decode_s), Timed(models, prefill_s)
+    hardware = hardware_of(machine)
+    return Unpacking(hardware), Operations(models, hardware)
 
 
 def _rate(middle: float, sd: float, count: int) -> Estimate:

@@ -1,13 +1,19 @@
-"""What unpacking one weight costs a processor in each tensor type, relative to Q8_0.
+"""What reading one weight costs a processor while it writes, by tensor type.
 
-*Measured* with ``python -m benchmarks.kernels`` (llama.cpp b11434, AVX2, one thread, what the bytes cost taken off). On
-another processor the order is much the same and the figures are not (there Q4_0 costs half of Q8_0), so they only shape
-a guess that is bent by what is measured (``analysis.forecast``).
+Where the run timed its engine on synthetic files (``Machine.kernels``), those seconds count, bytes included. Else
+``WORK`` says what unpacking a weight costs relative to Q8_0: *measured* with ``python -m benchmarks.kernels``
+(llama.cpp b11434, a processor with AVX-512, one thread, what the bytes cost taken off). On another processor the order
+is much the same and the figures are not (there Q4_0 costs half of Q8_0), so it only shapes a guess that is bent by what
+is measured (``analysis.forecast``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from llmtester.analysis import costs
+from llmtester.analysis.stats import median
+from llmtester.domain.work import ModelRef
 
 WORK: Mapping[str, float] = {
     "Q2_K": 1.0,
@@ -26,10 +32,38 @@ WORK: Mapping[str, float] = {
     "IQ4_NL": 1.1,
     "IQ4_XS": 1.25,
 }
-"""By the beginning of a quantization's name: its main type stands for the mix that a file is."""
+"""By the beginning of the name of a tensor type, or of a quantization, which begins with its main type."""
 
 
-def work_of(quantization: str) -> float:
-    """The work of a weight of such a file; 1 for a name that is not in the table."""
-    name = quantization.upper()
+def work_of(tensor_type: str) -> float:
+    """The work of a weight relative to Q8_0; 1 for a name that is not in the table."""
+    name = tensor_type.upper()
     return next((work for beginning, work in WORK.items() if name.startswith(beginning)), 1.0)
+
+
+def work(model: ModelRef) -> float:
+    """Weights that are read for a token, each as often as its type costs more than Q8_0."""
+    return sum(count * work_of(tensor_type) for tensor_type, count in _read(model))
+
+
+def are_timed(models: Sequence[ModelRef], timed: Collection[str]) -> bool:
+    """Whether the tensor type that makes up most of what is read was timed for every one of the models, and there are
+    some."""
+    return bool(models) and all(
+        model.read_per_token and model.read_per_token[0].tensor_type in timed for model in models
+    )
+
+
+def timed_s(model: ModelRef, weight_s: Mapping[str, float]) -> float:
+    """Seconds for all weights that are read for a token, by the types that were timed; the others are scaled from these
+    by the table. Raises ``StatisticsError`` if none was timed."""
+    unit_s = median([seconds / work_of(name) for name, seconds in weight_s.items()])
+    return sum(count * weight_s.get(name, unit_s * work_of(name)) for name, count in _read(model))
+
+
+def _read(model: ModelRef) -> Iterator[tuple[str, float]]:
+    """Tensor type and number of weights; the quantization's name stands for the type if no header was read."""
+    if not model.read_per_token:
+        yield model.quantization, costs.weights_read(model)
+    for read in model.read_per_token:
+        yield read.tensor_type, float(read.count)

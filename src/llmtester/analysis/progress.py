@@ -184,7 +184,23 @@ class Progress:
             one_start=not self.races(cells[0]),
             bits_decide=all(cell.profile != assess.PROFILE for cell in self._state.plan.cells),
         )
-        return racing.judge([_entrant(group, names, self._rounds_done(group)) for group in running.values()], rules)
+        return racing.judge([self._entrant(group, names) for group in running.values()], rules)
+
+    def _entrant(self, cells: Sequence[CellState], names: Sequence[str]) -> Entrant:
+        """What the race is told of one target."""
+        target, model = cells[0].cell.target, cells[0].cell.target.model
+        parameters = float(model.parameters_count or model.size_bytes)
+        bits = round(bits_of(model), 1)
+        return Entrant(
+            key=target.key,
+            label=model.label,
+            parameters_count=parameters,
+            bits_per_weight=bits,
+            doubtful=0 < bits < DOUBTFUL_BITS and parameters < FORGIVING_PARAMETERS_COUNT,
+            logs={(cell.cell.load.name, name): _logs(cell, name) for cell in cells for name in names},
+            rounds_count=self._rounds_done(cells),
+            closed=frozenset(cell.cell.load.name for cell in cells if self._status_alone(cell).over),
+        )
 
     def _has_left(self, cell: CellState) -> bool:
         """Whether the cell will have no (further) trials for a reason of its own, other than having enough."""
@@ -216,15 +232,6 @@ class _Race:
     def alone(self) -> bool:
         """Whether one target has nobody to race with; then only its own word is at stake."""
         return len({cell.cell.target.key for cell in self.cells}) < 2
-
-
-def _entrant(cells: Sequence[CellState], names: Sequence[str], rounds_count: int) -> Entrant:
-    target, model = cells[0].cell.target, cells[0].cell.target.model
-    parameters = float(model.parameters_count or model.size_bytes)
-    bits = round(bits_of(model), 1)
-    logs = {(cell.cell.load.name, name): _logs(cell, name) for cell in cells for name in names}
-    doubtful = 0 < bits < DOUBTFUL_BITS and parameters < FORGIVING_PARAMETERS_COUNT
-    return Entrant(target.key, model.label, parameters, bits, doubtful, logs, rounds_count)
 
 
 def _logs(cell: CellState, name: str) -> list[float | None]:

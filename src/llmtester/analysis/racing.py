@@ -5,10 +5,14 @@ equals the fastest. So being slow is no reason to be dropped: a slower but large
 
 - ``dropped`` when another of at least its capability is reliably faster under every load and not worse rated,
 - ``settled`` when it cannot win any more (too slow for sure while another is not, or a more capable one is fast enough
-  for sure) and no further trial can change its word: the interval of every deciding metric lies within one band,
+  for sure) and no further trial would change its word,
 - a ``tie`` when it can still win, was measured often enough, and every rival of equal capability is within 3 %,
-- ``ready`` when it can still win, was measured often enough, its word is certain and no rival is left. Who has nobody
-  to race with is ready as soon as its own word is certain.
+- ``ready`` when it can still win, was measured often enough, no further trial would change its word and no rival is
+  left. Who has nobody to race with is ready as soon as that holds for its own word.
+
+No trial changes a word that is certain, because the interval of every deciding metric lies within one band, nor one
+that lies so near a limit that the trials which are left would not tell (futility: Lan, Simon and Halperin, 1982). Who
+has nobody to race with is measured on in that case, as nobody waits.
 
 Verdicts fall only after whole rounds, from the trials of those rounds, so that they are the same whenever and in
 whichever process they are asked for. Differences are taken between trials of the same number (what one prompt costs
@@ -62,7 +66,8 @@ class Entrant:
 
     ``logs`` maps a lane to the natural logarithms of its trials by trial number, ``None`` where a trial has no value.
     ``rounds_count`` is how many rounds it has finished under every load. ``doubtful``: it has so few bits that its
-    answers are probably damaged, so that it stands below everything that is acceptable.
+    answers are probably damaged, so that it stands below everything that is acceptable. ``closed`` are the loads that
+    get no further trial, being as precise as they were wanted.
     """
 
     key: str
@@ -72,6 +77,7 @@ class Entrant:
     doubtful: bool
     logs: Mapping[Lane, Sequence[float | None]]
     rounds_count: int
+    closed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,7 @@ class _Round:
         ]
         self._launches = 1 if rules.one_start else place + 1
         looks = max(len(quota) for quota in rules.quotas.values())
+        self._most_launches = looks
         self._ends = {load: quota[min(place, len(quota) - 1)] for load, quota in rules.quotas.items()}
         self._enough = all(end >= rules.least[load] for load, end in self._ends.items())
         self._level = ALPHA if self._enough else ALPHA / (max(1, len(entrants) - 1) * looks)
@@ -152,7 +159,7 @@ class _Round:
             above = self._above(entrant)
             if _level(best, entrant) <= self._level_sure and not above:
                 contenders.append(entrant)
-            elif best == worst:
+            elif best == worst or self._would_not_tell(entrant):
                 found[entrant.key] = self._settled(entrant, above)
         for entrant in contenders:
             verdict = self._won(entrant, contenders)
@@ -188,20 +195,40 @@ class _Round:
             best, worst = max(best, low), max(worst, high)
         return best, worst
 
-    def _lane_ranks(self, key: str, lane: Lane) -> tuple[int, int]:
+    def _lane_ranks(self, key: str, lane: Lane, *, at_the_end: bool = False) -> tuple[int, int]:
+        """The best and the worst word that a lane may deserve by now, or after all trials that are allowed if those to
+        come are like those that were."""
         values = _clipped([value for value in self._logs[key][lane] if value is not None])
         spread = self._own[lane]
         if not values or spread is None:
             return _UNKNOWN
         sd, degrees = spread
-        error = math.hypot(sd / math.sqrt(len(values)), LAUNCH_SD_LN / math.sqrt(self._launches))
-        half = _one_sided_t(WORD_ALPHA / 2, degrees) * error
+        count, launches = len(values), self._launches
+        if at_the_end:
+            count, launches = max(count, self._rules.quotas[lane[0]][-1]), self._most_launches
+        error = math.hypot(sd / math.sqrt(count), LAUNCH_SD_LN / math.sqrt(launches))
+        half = _one_sided_t(WORD_ALPHA / 2, degrees + count - len(values)) * error
         middle = sum(values) / len(values)
         ends = [
             ORDER.index(ratings.rate(math.exp(end), self._infos[lane[1]], self._rules.bands))
             for end in (middle - half, middle + half)
         ]
         return min(ends), max(ends)
+
+    def _would_not_tell(self, entrant: Entrant) -> bool:
+        """Whether further trials would leave the word open: no lane that could still make it worse than it is at best
+        would come down on one side of its limit."""
+        best, _ = self._ranks[entrant.key]
+        own = self._logs[entrant.key]
+        spoiling = [lane for lane in self._lanes if lane in own and self._lane_ranks(entrant.key, lane)[1] > best]
+        return not any(self._would_tell(entrant, lane) for lane in spoiling)
+
+    def _would_tell(self, entrant: Entrant, lane: Lane) -> bool:
+        load, _ = lane
+        if load in entrant.closed and len(entrant.logs[lane]) <= self._ends[load]:
+            return False
+        best, worst = outlook = self._lane_ranks(entrant.key, lane, at_the_end=True)
+        return best == worst or outlook == _UNKNOWN or self._rules.one_start
 
     def _dominator(self, entrant: Entrant) -> Entrant | None:
         """The fastest of those that are at least as capable, reliably faster and not worse rated."""
@@ -269,7 +296,7 @@ class _Round:
         if not self._enough:
             return None
         best, worst = self._ranks[entrant.key]
-        if best != worst:
+        if best != worst and not self._would_not_tell(entrant):
             return None
         alike = self._capability(entrant)
         close = self._level_possible >= LEVELS_GOOD_ENOUGH
@@ -278,7 +305,7 @@ class _Round:
         if any(gap is None or abs(gap) > TIE_LN for gap in gaps):
             return None
         if not rivals:
-            return RaceVerdict("ready", f"{ORDER[best].value} for certain")
+            return RaceVerdict("ready", self._word(entrant))
         nearest = min(rivals, key=lambda rival: abs(self._gap(entrant, rival) or 0.0))
         said = f"as fast as {printable(nearest.label)}, within 3 %"
         return RaceVerdict("tie", said, nearest.key, self._ratio(entrant, nearest))
@@ -293,9 +320,12 @@ class _Round:
         return RaceVerdict("dropped", said, faster.key, ratio)
 
     def _settled(self, entrant: Entrant, above: Sequence[Entrant]) -> RaceVerdict:
-        word = ORDER[self._ranks[entrant.key][0]].value
         because = f"{printable(above[0].label)} is larger and fast enough" if above else "another is rated better"
-        return RaceVerdict("settled", f"{word} for certain; {because}")
+        return RaceVerdict("settled", f"{self._word(entrant)}; {because}")
+
+    def _word(self, entrant: Entrant) -> str:
+        best, worst = (ORDER[rank].value for rank in self._ranks[entrant.key])
+        return f"{best} for certain" if best == worst else f"{best} or {worst}, and more trials would not tell"
 
     def _ratio(self, entrant: Entrant, other: Entrant) -> Estimate | None:
         """Speed of the entrant over that of the other, under the load where it is furthest behind."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -115,18 +115,22 @@ def this_machine() -> Machine:
     return read_machine()
 
 
-def measured_machine(engine: Engine) -> Machine:
-    """The facts of this machine with the speed of its memory, which is measured (2 s) the first time and remembered.
+def measured_machine(engine: Engine, work: Plan, tell: Callable[[str], None]) -> Machine:
+    """The facts of this machine with the speed of its memory (2 s) and the kernels that matter for a plan (some seconds
+    each), which are measured in the first runs and remembered.
 
-    An engine with models of its own may run elsewhere: then it is left out.
+    An engine with models of its own may run elsewhere: then they are left out. ``tell`` is told what takes a while.
     """
+    from llmtester.api.kernel_times import known_kernels
     from llmtester.host.bandwidth import known_bandwidth
 
     machine = this_machine()
     if engine.catalogue(()) is not None:
         return machine
-    bandwidth = known_bandwidth(machine, user_state_path("llmtester"))
-    return replace(machine, memory_bandwidth_bytes_per_s=bandwidth)
+    folder = user_state_path("llmtester")
+    bandwidth = known_bandwidth(machine, folder)
+    kernels = known_kernels(engine, work, machine, folder, tell)
+    return replace(machine, memory_bandwidth_bytes_per_s=bandwidth, kernels=kernels)
 
 
 def _choose_models(settings: Settings, engine: Engine, *, compare: bool) -> selection.Selection:

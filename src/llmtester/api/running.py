@@ -34,6 +34,9 @@ from llmtester.store.runs import RunFolder
 class Observer(Protocol):
     """Sees a run while it happens. What it raises ends the run."""
 
+    def preparing(self, what: str) -> None:
+        """Something takes a while before there is a run: a sentence about it."""
+
     def started(self, folder: RunFolder) -> None:
         """The run has a folder, and a journal with its plan in it."""
 
@@ -42,6 +45,8 @@ class Observer(Protocol):
 
 
 class _Nobody:
+    def preparing(self, what: str) -> None: ...
+
     def started(self, folder: RunFolder) -> None: ...
 
     def event(self, event: Event) -> None: ...
@@ -71,10 +76,10 @@ def run(loaded: Loaded, *, work: Plan | None = None, observer: Observer | None =
     _, engine = choose_engine(settings)
     observer = observer or _Nobody()
     with runs.exclusive(_machine_lock(), "this machine"):
+        machine = measured_machine(engine, work, observer.preparing)
         folder = runs.create(settings.run.output_dir)
         clock = SystemClock()
         records = loaded.as_records()
-        machine = measured_machine(engine)
         first = RunStarted(clock.now_ns(), clock.instant(), folder.run_id, work, machine, records, __version__)
         try:
             with runs.exclusive(folder.lock, f"the run {folder.run_id}"), Journal.create(folder.journal, first) as book:

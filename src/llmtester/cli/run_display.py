@@ -60,6 +60,11 @@ class Display:
         else:
             typer.echo("\n".join(api.plan_lines(work)))
 
+    def preparing(self, what: str) -> None:
+        """Something takes a while before the run begins."""
+        if self._how != "none":
+            say(what)
+
     def started(self, folder: RunFolder) -> None:
         """The run has a folder and a journal with its plan in it."""
         self._folder = folder

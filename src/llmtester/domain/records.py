@@ -189,12 +189,22 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelTime:
+    """Seconds that an engine needs for one weight of a tensor type and one token: of an answer, and of a prompt."""
+
+    tensor_type: str
+    decode_weight_s: float
+    prefill_weight_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """Facts of the measuring machine. Names no user and no host.
 
     ``performance_cores`` and ``efficiency_cores`` only where the two kinds differ. ``memory_bandwidth_bytes_per_s`` is
-    measured once for a machine: what all cores together read and write while they copy. Caches are totals.
-    ``container`` names what puts limits on this process, ``virtual_machine`` who makes the hardware up.
+    measured once for a machine: what all cores together read and write while they copy. ``kernels`` are those of the
+    engine of a run, timed before it. Caches are totals. ``container`` names what puts limits on this process,
+    ``virtual_machine`` who makes the hardware up.
     """
 
     system: str
@@ -216,6 +226,7 @@ class Machine:
     l2_cache_bytes: int | None = None
     l3_cache_bytes: int | None = None
     memory_bandwidth_bytes_per_s: float | None = None
+    kernels: tuple[KernelTime, ...] = ()
     gpu_memory_bytes: int | None = None
     container: str | None = None
     virtual_machine: str | None = None

@@ -21,13 +21,23 @@ def digest(value: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsRead:
+    """Weights of one tensor type that are read to write one token: how many there are, and their bytes."""
+
+    tensor_type: str
+    count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRef:
     """One model at one quantization, as a file (or a name that its engine understands).
 
     ``fingerprint`` identifies the content cheaply (header, size and probes of the file): two files with the same
     fingerprint are taken for the same model. ``None`` in a fact means that the source did not say.
     ``rearranged_bytes`` are weights that a processor keeps a second time in an order of its own, while the file stays
-    mapped.
+    mapped. ``read_per_token`` is what each token of an answer reads: of a mixture of experts only those that are asked,
+    and never the embedding that is only looked up; empty where no header was read.
     """
 
     name: str
@@ -42,6 +52,7 @@ class ModelRef:
     has_chat_template: bool | None = None
     licence: str | None = None
     rearranged_bytes: int = 0
+    read_per_token: tuple[WeightsRead, ...] = ()
 
     @property
     def label(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from llmtester.models.gguf import ArrayShape, Header, Value
+from llmtester.models.gguf import ArrayShape, Header, Tensor, Value
 from llmtester.models.quantization import quantization_of
 from llmtester.models.sliding import sliding_layers
 
@@ -30,8 +30,9 @@ class ModelFacts:
     ``kv_heads`` and ``sliding`` have one entry per layer; ``sliding`` is ``None`` when the architecture mixes sliding
     and full layers in a way that neither the file nor this program knows. ``layer_bytes`` are the weights of each
     layer, ``input_bytes`` the token embedding, ``output_bytes`` everything after the layers (0: tied to the input).
-    ``bytes_by_type`` is sorted, largest first. ``file_type`` is the label in the header, ``quantization`` what the
-    tensors and the header agree on.
+    ``bytes_by_type`` is sorted, largest first; so is ``read_per_token``: tensor type, weights and bytes that a token of
+    an answer reads, of a mixture of experts those that are used on average. ``file_type`` is the label in the header,
+    ``quantization`` what the tensors and the header agree on.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class ModelFacts:
     weights_bytes: int
     file_bytes: int
     bytes_by_type: tuple[tuple[str, int], ...]
+    read_per_token: tuple[tuple[str, int, int], ...]
     licence: str | None
     context_tok: int | None
     layers_count: int | None
@@ -110,6 +112,7 @@ def facts_of(headers: Sequence[Header], file_name: str = "") -> ModelFacts:
         weights_bytes=weights_bytes,
         file_bytes=sum(header.file_bytes for header in headers),
         bytes_by_type=bytes_by_type,
+        read_per_token=_read_per_token(tensors, keys),
         licence=keys.text("general.license"),
         context_tok=keys.whole("context_length"),
         layers_count=layers,
@@ -223,6 +226,27 @@ def _where_the_bytes_are(headers: Sequence[Header], layers: int) -> tuple[tuple[
             else:
                 output_bytes += tensor.size_bytes
     return tuple(per_layer), input_bytes, output_bytes
+
+
+_INPUT = "token_embd.weight"
+_LOOKED_UP = ("per_layer_token_embd", "token_types", "position_embd")
+_EXPERTS = re.compile(r"blk\.\d+\.\w+_exps\.")
+
+
+def _read_per_token(tensors: Sequence[Tensor], keys: _Keys) -> tuple[tuple[str, int, int], ...]:
+    """Tensor type, weights and bytes. The embedding counts where it is the output matrix too."""
+    tied = not any(tensor.name == "output.weight" for tensor in tensors)
+    experts, used = keys.whole("expert_count"), keys.whole("expert_used_count")
+    asked = min(1.0, used / experts) if experts and used else 1.0
+    weights: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for tensor in tensors:
+        if tensor.name.startswith(_LOOKED_UP) or (tensor.name == _INPUT and not tied):
+            continue
+        share = asked if _EXPERTS.match(tensor.name) else 1.0
+        weights[tensor.type_name] += round(tensor.weights_count * share)
+        sizes[tensor.type_name] += round(tensor.size_bytes * share)
+    return tuple((name, weights[name], size) for name, size in sizes.most_common())
 
 
 def _recurrent(keys: _Keys) -> Recurrent | None:

@@ -122,4 +122,15 @@ def row_bytes(type_name: str, elements_count: int) -> float:
     return elements_count / kind.weights_per_block * kind.bytes_per_block
 
 
+def block_bytes(type_name: str) -> int:
+    """Bytes of one block of a tensor type. Raises ``KeyError`` for an unknown type."""
+    return _BY_NAME[type_name].bytes_per_block
+
+
+def type_number(type_name: str) -> int:
+    """How a file numbers a tensor type. Raises ``KeyError`` for an unknown type."""
+    return _NUMBERS[type_name]
+
+
 _BY_NAME = {kind.name: kind for kind in TENSOR_TYPES.values()}
+_NUMBERS = {kind.name: number for number, kind in TENSOR_TYPES.items()}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from llmtester.domain.errors import NoModels, NothingToDo
 from llmtester.domain.text import nearest, printable
-from llmtester.domain.work import ModelRef
+from llmtester.domain.work import ModelRef, WeightsRead
 from llmtester.models.facts import ModelFacts
 from llmtester.models.ledger import Pulled
 from llmtester.models.memory import rearranged_bytes
@@ -81,6 +81,7 @@ def _local(found: Found, record: Pulled | None, catalog_names: Mapping[str, str]
         has_chat_template=facts.has_chat_template,
         licence=facts.licence or (record.licence if record else None),
         rearranged_bytes=rearranged_bytes(facts),
+        read_per_token=tuple(WeightsRead(*row) for row in facts.read_per_token),
     )
     return LocalModel(
         ref=ref,
