@@ -174,9 +174,11 @@ def test_what_cannot_be_timed_is_left_out(tmp_path: Path) -> None:
     """A server that does not start, a request that fails, an answer without times: the other types are timed."""
     refused = EngineError(EngineFailure.EXITED, "it does not start")
     lost = cast("Any", RequestFailed(RequestFailure.CONNECT, "gone"))
-    engine = Scripted({"Q6_K": [lost] * 3, "Q8_0": [0.0, 3.0, 0.0]}, broken={"Q4_K": refused})
+    engine = Scripted({"Q6_K": [lost], "Q8_0": [5.0, 3.0, 0.0]}, broken={"Q4_K": refused})
     kernels, _ = timed(engine, THREE, tmp_path)
     assert [(kernel.tensor_type, round(kernel.decode_weight_s * 1e9, 6)) for kernel in kernels] == [("Q8_0", 3.0)]
+    assert engine.starts == [*NAMES, "Q8_0", "Q8_0"]
+    assert timed(Scripted({"Q8_0": [0.0]}, build="build 2"), plan(*[reads(("Q8_0", 1.0))] * 3), tmp_path)[0] == []
     assert [each.name for each in tmp_path.iterdir()] == [kernel_times.FILE_NAME]
 
 

@@ -8,6 +8,7 @@ counts, and the first runs time it again.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
@@ -43,6 +44,9 @@ CACHES_COUNT = 2
 
 MEMORY_SHARE = 0.1
 """A file takes at most this share of the memory."""
+
+PATIENCE_S = 20.0
+"""A server that has not answered by then is no use for timing."""
 
 ANSWER_TOK, PROMPT_BYTES, CONTEXT_TOK = 32, 64, 256
 FILE_NAME = "kernel_times.json"
@@ -99,7 +103,8 @@ def _fastest(measured: Sequence[KernelTime]) -> KernelTime | None:
 def time_kernels(
     engine: Engine, settings: ServerSettings, machine: Machine, folder: Path, names: Sequence[str]
 ) -> list[KernelTime]:
-    """One measurement of each tensor type, in ``folder``, which is removed; types that cannot be timed are left out.
+    """One measurement of each tensor type, in ``folder``, which is removed; types that cannot be timed within
+    ``PATIENCE_S`` are left out.
 
     The first signal ends it after the present server: it raises ``KeyboardInterrupt`` or ``SystemExit`` then.
     """
@@ -110,13 +115,17 @@ def time_kernels(
     async def time_all() -> list[KernelTime]:
         found: dict[str, list[KernelTime]] = {name: [] for name in names}
         for number in range(PASSES_COUNT):
-            for name in names if number % 2 == 0 else reversed(names):
+            for name in list(found) if number % 2 == 0 else reversed(found):
                 if heard:
                     break
-                with suppress(LlmtesterError, RequestFailed, OSError):
-                    layers = _layers(name, machine)
-                    target = _target(engine, settings, _file(folder, name, layers))
-                    found[name] += _per_weight(name, await _answer(engine, target), synthetic.weights_count(layers))
+                layers = _layers(name, machine)
+                try:
+                    async with asyncio.timeout(PATIENCE_S):
+                        said = await _answer(engine, _target(engine, settings, _file(folder, name, layers)))
+                except (LlmtesterError, RequestFailed, OSError):  # the last one holds TimeoutError
+                    said = None
+                found[name] += _per_weight(name, said, synthetic.weights_count(layers))
+            found = {name: each for name, each in found.items() if each}  # what failed once will fail again
         return [fastest for each in found.values() if (fastest := _fastest(each))]
 
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path, user_state_path
 
 from llmtester import plugins
-from llmtester.analysis.costs import Hardware
+from llmtester.analysis.forecast import hardware_of
 from llmtester.api import references
 from llmtester.domain.errors import EnvironmentNotReady, NothingToDo
 from llmtester.domain.ports import Engine, Profile
@@ -41,11 +41,7 @@ def plan(loaded: Loaded) -> Plan:
         profiles=profiles,
         server=settings.server.as_server_settings(),
         seed=settings.run.seed,
-        hardware=Hardware(
-            cores_count=min(machine.physical_cores, machine.cpu_limit_cores),
-            memory_bytes=min(machine.memory_bytes, machine.memory_limit_bytes),
-            bandwidth_bytes_per_s=machine.memory_bandwidth_bytes_per_s,
-        ),
+        hardware=hardware_of(machine),
         notes=(*passed_over, *chosen.notes, *unused),
         packs=[pack.target for pack in packs],
         exhaustive=settings.run.exhaustive,

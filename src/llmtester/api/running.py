@@ -178,7 +178,7 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
     """Run the matrix in an event loop of its own, with signals turned into stops."""
     from llmtester.host.canary import LoopCanary
     from llmtester.host.clock import SystemClock
-    from llmtester.host.collector import quiet_garbage_collector
+    from llmtester.host.collector import quiet_garbage_collector, settled_heap
     from llmtester.host.conditions import read_conditions
     from llmtester.host.interrupts import run_until_stopped
     from llmtester.host.telemetry import SystemSensors
@@ -217,7 +217,7 @@ def _measure(state: RunState, book: Journal, folder: RunFolder, bench: _Bench) -
         async with canary:
             return await runner.run()
 
-    with logbook.writing(folder, bench.settings.log_level):
+    with logbook.writing(folder, bench.settings.log_level), settled_heap():
         ended = run_until_stopped(measure, runner.stop)
     _learn(state, bench)
     return ended
