@@ -10,10 +10,12 @@ import json
 import tempfile
 from pathlib import Path
 
-from llmtester.api.kernel_times import time_kernels
+from llmtester.api.kernel_times import CONTEXT_TOK, time_kernels
 from llmtester.domain.work import ServerSettings
 from llmtester.engines.embedded import EmbeddedEngine
 from llmtester.models import ggml, synthetic
+
+SERVER = ServerSettings(context_tok=CONTEXT_TOK, threads=1)
 
 
 def main() -> None:
@@ -25,7 +27,8 @@ def main() -> None:
     byte_s = 1 / max(measure_bandwidth(machine) or 0.0 for _ in range(3))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "synthetic"
-        timed = time_kernels(EmbeddedEngine(), ServerSettings(threads=1), machine, folder, synthetic.TYPES)
+        tried = time_kernels(EmbeddedEngine(), SERVER, machine, folder, synthetic.TYPES)
+    timed = [kernel for kernel in tried.values() if kernel]
     work_s = {
         kernel.tensor_type: kernel.decode_weight_s - ggml.row_bytes(kernel.tensor_type, 256) / 256 * byte_s
         for kernel in timed

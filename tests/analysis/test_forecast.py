@@ -84,13 +84,28 @@ def test_a_model_costs_the_sum_of_its_types() -> None:
     assert kernels.timed_s(model("Q5_0"), {"Q4_K": 1.4}) == pytest.approx(1e9 * 2 * 1.65)
 
 
-def test_kernels_count_where_the_main_type_of_every_model_was_timed() -> None:
-    """Times and a table in one sum would mean nothing."""
-    mixed, plain = model("a", ("Q4_K", 800), ("Q6_K", 200)), model("b", ("Q8_0", 10))
-    assert kernels.are_timed([mixed, plain], {"Q4_K", "Q8_0"})
-    assert not kernels.are_timed([mixed, plain], {"Q4_K"})
-    assert not kernels.are_timed([mixed, model("no header")], {"Q4_K"})
-    assert not kernels.are_timed([], {"Q4_K"})
+def test_kernels_count_for_the_models_whose_main_type_was_timed() -> None:
+    """A model of another type, or one without a header, is told by the table and changes nothing for the others."""
+    mixed, other = model("a", ("Q4_K", 8 * 10**8), ("Q6_K", 2 * 10**8)), model("b", ("IQ1_M", 10**9))
+    assert kernels.is_timed(mixed, {"Q4_K"})
+    assert not kernels.is_timed(mixed, {"Q6_K"})
+    assert not kernels.is_timed(model("no header"), {"Q4_K"})
+    machine = replace(World().run(fake_plan(LADDER[0]))[0].begun_on, kernels=(KernelTime("Q4_K", 1e-10, 1e-11),))
+    targets = [Target("e", one, ServerSettings()) for one in (mixed, other, model("c"))]
+    alone, together = Forecast(targets[:1], machine, {}), Forecast(targets, machine, {})
+    by_table = Forecast(targets, replace(machine, kernels=()), {})
+    for target in targets[1:]:
+        assert together.decode_tok_per_s(target.model) == by_table.decode_tok_per_s(target.model)
+        for forecast in (together, by_table):
+            forecast.learn(Seen(target, 30.0, 300.0, None, None))
+        assert together.decode_tok_per_s(target.model) == by_table.decode_tok_per_s(target.model)
+        assert together.prefill_tok_per_s(target.model) == by_table.prefill_tok_per_s(target.model)
+    assert together.decode_tok_per_s(mixed) == alone.decode_tok_per_s(mixed)
+    for forecast in (alone, together):
+        forecast.learn(Seen(targets[0], 8.0, 80.0, None, None))
+    assert together.decode_tok_per_s(mixed) == alone.decode_tok_per_s(mixed)
+    assert together.decode_tok_per_s(mixed).trials_count == 1
+    assert together.decode_tok_per_s(other).trials_count == 3
 
 
 def test_timed_kernels_foretell_speeds_from_the_first_minute() -> None:

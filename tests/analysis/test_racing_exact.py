@@ -74,9 +74,15 @@ def word_limit(spread: tuple[float, int], trials_count: int, launches: int) -> f
     return student_t(0.99, spread[1]) * error
 
 
-def outlook(spread: tuple[float, int], trials_count: int, most: int, launches: int) -> float:
-    """As ``word_limit``, after all trials in all starts, each trial to come being a degree of freedom more."""
-    return word_limit((spread[0], spread[1] + most - trials_count), most, launches)
+def futile_limit(spread: tuple[float, int], trials: tuple[int, int], launches: tuple[int, int]) -> float:
+    """How far from a limit one may be for its word to stay open, by all but one chance in five on that side: the width
+    after all trials in all starts, less how far the mean may move till then. Trials and launches are now and at last.
+    """
+    now, last = (
+        math.hypot(spread[0] / math.sqrt(t), 0.01 / math.sqrt(s)) for t, s in zip(trials, launches, strict=True)
+    )
+    drift = student_t(0.6, spread[1]) * math.sqrt(now**2 - last**2)
+    return word_limit((spread[0], spread[1] + trials[1] - trials[0]), trials[1], launches[1]) - drift
 
 
 @pytest.mark.parametrize(
@@ -245,18 +251,31 @@ def test_how_far_from_a_limit_a_word_is_certain(
 @pytest.mark.parametrize(("limit", "above", "below"), LIMITS)
 @pytest.mark.parametrize("rounds", [1, 2])
 def test_how_near_a_limit_more_trials_would_not_tell(limit: float, above: str, below: str, rounds: int) -> None:
-    """If all twelve trials in three starts, with the spread of those that were made, would leave the word open, it is
-    as good as it gets; who is alone is measured on."""
+    """If all twelve trials in three starts, with the spread of those that were made, would probably leave the word
+    open, it is as good as it gets; who is alone is measured on."""
     count = 4 * rounds
     offsets = [D, -D, D, -D] * rounds
-    half = outlook(sd(offsets), count, 12, 3)
+    half = futile_limit(sd(offsets), (count, 12), (rounds, 3))
     by = rules(4, 8, 12, least=count)
-    verdict = RaceVerdict("ready", f"{above} or {below}, and more trials would not tell")
+    verdict = RaceVerdict("ready", f"{above} or {below}, and more trials would hardly tell")
     for side in (1, -1):
         for factor, found in ((1 + NEAR, {}), (1 - NEAR, {"one": verdict})):
             one = entrant("one", around(limit * math.exp(side * half * factor), *offsets), rounds_count=rounds)
             assert judge([one], by) == found
             assert judge([one], replace(by, one_start=True)) == {}
+
+
+def test_a_word_that_becomes_narrower_is_waited_for() -> None:
+    """Three words now and two at the end are more certain, even if one would be better still."""
+    offsets = [0.4, 0.1, -0.1, -0.4]
+    one = entrant("one", around(15, *offsets))
+    assert 15 * math.exp(-word_limit(sd(offsets), 4, 1)) < 8 < 15 * math.exp(-word_limit(sd(offsets), 40, 3))
+    assert judge([one], rules(4, 8, 40, least=4)) == {}
+    near = entrant("one", around(15, D, -D, D, -D))
+    assert (
+        judge([near], rules(4, 8, 40, least=4))["one"].because
+        == "good or acceptable, and more trials would hardly tell"
+    )
 
 
 def test_a_load_that_gets_no_further_trial_leaves_the_word_as_it_is() -> None:
@@ -268,7 +287,7 @@ def test_a_load_that_gets_no_further_trial_leaves_the_word_as_it_is() -> None:
     assert judge([one], by) == {}
     assert judge([replace(one, closed=frozenset({"long"}))], by) == {}
     closed = replace(one, closed=frozenset({"short"}))
-    verdict = RaceVerdict("ready", "excellent or good, and more trials would not tell")
+    verdict = RaceVerdict("ready", "excellent or good, and more trials would hardly tell")
     assert judge([closed], by) == {"one": verdict}
     assert judge([closed], replace(by, one_start=True)) == {"one": verdict}
     later = {**logs, WAIT: [*around(1050), *around(1050)]}
@@ -464,11 +483,11 @@ def steady(key: str, speed: float, **more: object) -> Entrant:
         # ... but who cannot win need not know its word, if it would never know it
         (
             (steady("a", 60), steady("b", 8, **LARGE)),
-            {"b": "acceptable or poor, and more trials would not tell; another is rated better"},
+            {"b": "acceptable or poor, and more trials would hardly tell; another is rated better"},
         ),
         (
             (steady("a", 30, **SMALL), steady("b", 20)),
-            {"a": "excellent or good, and more trials would not tell; b is larger and fast enough"},
+            {"a": "excellent or good, and more trials would hardly tell; b is larger and fast enough"},
         ),
         # nothing is good enough: then size does not matter
         ((steady("a", 7, **SMALL), steady("b", 5)), {}),
@@ -557,7 +576,7 @@ def test_an_open_word_or_an_unmeasured_rival_is_no_tie() -> None:
     """The one with the certain word ties with the other, which is raced on."""
     offsets = (0.001, -0.001, 0.001, -0.001)
     pair = entrant("a", around(30.8, *offsets)), entrant("b", around(31.3, *offsets))
-    assert outlook((0.003, 6), 4, 12, 3) < math.log(30.8 / 30) < word_limit((0.003, 6), 4, 1)
+    assert futile_limit((0.003, 6), (4, 12), (1, 3)) < math.log(30.8 / 30) < word_limit((0.003, 6), 4, 1)
     found = judge(pair, rules(4, 8, 12, least=4))
     assert "a" not in found
     mute = entrant("mute", [None] * 4)

@@ -73,10 +73,13 @@ def test_another_model_file_is_refused(starter_model: Path, home: Path) -> None:
     overrides = {
         "engine.name": "embedded",
         "models.folders": [str(models)],
-        "profiles.interactive.max_trials": 5,
+        "profiles.interactive.min_trials": 1,
+        "profiles.interactive.max_trials": 1,
         "profiles.interactive.short.output_tok": 8,
         "profiles.interactive.medium.prompt_tok": 64,
         "profiles.interactive.medium.output_tok": 8,
+        "profiles.interactive.follow_up.prompt_tok": 160,
+        "profiles.interactive.follow_up.output_tok": 8,
     }
     loaded = llmtester.load_settings(overrides=overrides, env={})
     folder = llmtester.run(loaded).folder

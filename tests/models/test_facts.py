@@ -163,3 +163,19 @@ def test_a_token_reads_the_experts_that_are_asked(tmp_path: Path) -> None:
     assert weights["F32"] == 64 + 64 * 8 + 64 * 32 * 8 // 4
     whole = {name: count for name, count, _ in facts(tmp_path, llama_metadata(), tensors).read_per_token}
     assert whole["F32"] == 64 + 64 * 8 + 64 * 32 * 8
+
+
+@pytest.mark.parametrize("name", ["blk.0.ffn_gate.3.weight", "blk.0.ffn_up_chexps.weight", "blk.0.ffn_down_exps.bias"])
+def test_experts_of_every_kind_of_file_are_known(tmp_path: Path, name: str) -> None:
+    """One matrix for each expert, as in the first mixtures, or all of a layer in one."""
+    experts = llama_metadata() | {"llama.expert_count": 8, "llama.expert_used_count": 2}
+    tensors = [*llama_tensors(), (name, (64, 32), 0)]
+    weights = {kind: count for kind, count, _ in facts(tmp_path, experts, tensors).read_per_token}
+    assert weights["F32"] == 64 + 64 * 32 // 4
+
+
+def test_layers_that_guess_further_tokens_are_not_read(tmp_path: Path) -> None:
+    """They come last, and ordinary writing does not ask them."""
+    guessing = llama_metadata() | {"llama.nextn_predict_layers": 1}
+    read, whole = (facts(tmp_path, metadata).read_per_token[0] for metadata in (guessing, llama_metadata()))
+    assert whole[1] - read[1] == 64 * 64

@@ -12,11 +12,11 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from llmtester.analysis import costs, kernels
+from llmtester.analysis import costs
 from llmtester.analysis.costs import Hardware
 from llmtester.analysis.line import Line
 from llmtester.analysis.metrics import of_cell
-from llmtester.analysis.paces import Operations, Pace, Timed, Unpacking
+from llmtester.analysis.paces import Operations, Pace, Paces, Unpacking
 from llmtester.analysis.state import CellState, RunState
 from llmtester.analysis.summary import Estimate, ForecastRow
 from llmtester.domain.records import Absent, Machine
@@ -54,7 +54,11 @@ class Forecast:
 
     def __init__(self, targets: Sequence[Target], machine: Machine, need_bytes: dict[str, int]) -> None:
         self._need_bytes = need_bytes
-        self._decode, self._prefill = _paces([target.model for target in targets], machine)
+        hardware, models = hardware_of(machine), [target.model for target in targets]
+        decode_s = {kernel.tensor_type: kernel.decode_weight_s for kernel in machine.kernels}
+        prefill_s = {kernel.tensor_type: kernel.prefill_weight_s for kernel in machine.kernels}
+        self._decode = Paces(decode_s, Unpacking(hardware))
+        self._prefill = Paces(prefill_s, Operations(models, hardware))
         self._memory = Line(0.0, 0.0, MEMORY_SD, 1.0, 0.05, MEMORY_SCATTER)
         needs = [math.log(need) for need in need_bytes.values() if need > 0]
         if needs:
@@ -77,11 +81,11 @@ class Forecast:
 
     def decode_tok_per_s(self, model: ModelRef) -> Estimate:
         """Writing speed, one request at a time."""
-        return _rate(*self._decode.at(model), self._decode.count)
+        return _rate(self._decode.of(model), model)
 
     def prefill_tok_per_s(self, model: ModelRef) -> Estimate:
         """Reading speed."""
-        return _rate(*self._prefill.at(model), self._prefill.count)
+        return _rate(self._prefill.of(model), model)
 
     def memory_bytes(self, target: Target) -> Estimate | Absent:
         """Highest memory that a server needs; what it has mapped besides and can do without is not counted."""
@@ -97,19 +101,10 @@ class Forecast:
         return Estimate(math.exp(middle), math.exp(middle - Z * sd), math.exp(middle + Z * sd), self._start.count)
 
 
-def _paces(models: Sequence[ModelRef], machine: Machine) -> tuple[Pace, Pace]:
-    """How long writing and reading take, by the best that is known of the machine for all models alike."""
-    if kernels.are_timed(models, {kernel.tensor_type for kernel in machine.kernels}):
-        decode_s = {kernel.tensor_type: kernel.decode_weight_s for kernel in machine.kernels}
-        prefill_s = {kernel.tensor_type: kernel.prefill_weight_s for kernel in machine.kernels}
-        return Timed(models, decode_s), Timed(models, prefill_s)
-    hardware = hardware_of(machine)
-    return Unpacking(hardware), Operations(models, hardware)
-
-
-def _rate(middle: float, sd: float, count: int) -> Estimate:
-    """The rate that belongs to the logarithm of seconds per token."""
-    return Estimate(math.exp(-middle), math.exp(-middle - Z * sd), math.exp(-middle + Z * sd), count)
+def _rate(pace: Pace, model: ModelRef) -> Estimate:
+    """Tokens a second at a pace."""
+    middle, sd = pace.at(model)
+    return Estimate(math.exp(-middle), math.exp(-middle - Z * sd), math.exp(-middle + Z * sd), pace.count)
 
 
 def rearranged_bytes(target: Target) -> int:

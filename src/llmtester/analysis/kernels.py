@@ -9,7 +9,7 @@ is measured (``analysis.forecast``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 from llmtester.analysis import costs
 from llmtester.analysis.stats import median
@@ -46,12 +46,9 @@ def work(model: ModelRef) -> float:
     return sum(count * work_of(tensor_type) for tensor_type, count in _read(model))
 
 
-def are_timed(models: Sequence[ModelRef], timed: Collection[str]) -> bool:
-    """Whether the tensor type that makes up most of what is read was timed for every one of the models, and there are
-    some."""
-    return bool(models) and all(
-        model.read_per_token and model.read_per_token[0].tensor_type in timed for model in models
-    )
+def is_timed(model: ModelRef, timed: Collection[str]) -> bool:
+    """Whether the tensor type that makes up most of what is read of a model is among those that were timed."""
+    return bool(model.read_per_token) and model.read_per_token[0].tensor_type in timed
 
 
 def timed_s(model: ModelRef, weight_s: Mapping[str, float]) -> float:

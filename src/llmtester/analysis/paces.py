@@ -1,8 +1,8 @@
 """How long a model takes for one token, in writing or in reading a prompt: three ways to expect it, by what is known of
 the machine, each bent by every model that was measured.
 
-``Timed`` where the kernels of the machine were timed, for both. Without that, ``Unpacking`` for writing and
-``Operations`` for reading.
+``Timed`` for models whose main kernels were timed, in both. For the others ``Unpacking`` in writing and ``Operations``
+in reading.
 """
 
 from __future__ import annotations
@@ -58,11 +58,10 @@ class Pace(Protocol):
 class Timed:
     """What the kernels of this machine were timed to need for the weights, and a share that no type changes."""
 
-    def __init__(self, models: Sequence[ModelRef], weight_s: Mapping[str, float]) -> None:
-        """``weight_s`` has seconds a weight by tensor type, the main type of each of ``models`` among them."""
+    def __init__(self, weight_s: Mapping[str, float]) -> None:
+        """``weight_s`` has seconds a weight by tensor type, one at least."""
         self._weight_s = weight_s
-        all_s = sum(kernels.timed_s(model, weight_s) for model in models)
-        mean_s = all_s / sum(costs.weights_read(model) for model in models)
+        mean_s = sum(weight_s.values()) / len(weight_s)
         untyped = Expected(UNTYPED_RATIO * mean_s, UNTYPED_SD_RATIO * mean_s)
         self._time = TokenTime(TIMES_AS_TIMED, untyped, TIMED_SD)
 
@@ -76,6 +75,27 @@ class Timed:
     def at(self, model: ModelRef) -> tuple[float, float]:
         seconds, sd = self._time.at(kernels.timed_s(model, self._weight_s), costs.weights_read(model))
         return math.log(seconds), sd
+
+
+class Paces:
+    """The pace that fits each model."""
+
+    def __init__(self, weight_s: Mapping[str, float], otherwise: Pace) -> None:
+        """``weight_s`` as for ``Timed``, or empty; ``otherwise`` for models of which it says nothing."""
+        self._weight_s = weight_s
+        self._timed = Timed(weight_s) if weight_s else otherwise
+        self._otherwise = otherwise
+
+    def of(self, model: ModelRef) -> Pace:
+        """The pace to ask about a model."""
+        return self._timed if kernels.is_timed(model, self._weight_s) else self._otherwise
+
+    def learn(self, model: ModelRef, seconds: float) -> None:
+        """Take in what one model was measured to need. Nobody knows beforehand for whom the others will be asked, so
+        they learn from all."""
+        if self._timed is not self._otherwise and kernels.is_timed(model, self._weight_s):
+            self._timed.learn(model, seconds)
+        self._otherwise.learn(model, seconds)
 
 
 class Unpacking:

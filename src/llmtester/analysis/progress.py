@@ -159,10 +159,11 @@ class Progress:
             if self._has_left(cell):
                 gone.add(cell.cell.target.key)
         running = {key: cells for key, cells in running.items() if key not in gone}
-        if race.signature == (self._whole_rounds(running, race.verdicts), *running):
+        closed = frozenset(cell.cell.key for cell in race.cells if self._is_closed(cell))
+        if race.signature == (closed, self._whole_rounds(running, race.verdicts), *running):
             return
         race.verdicts = self._verdicts(running)
-        race.signature = (self._whole_rounds(running, race.verdicts), *running)
+        race.signature = (closed, self._whole_rounds(running, race.verdicts), *running)
 
     def _whole_rounds(self, running: Mapping[str, list[CellState]], verdicts: Mapping[str, RaceVerdict]) -> int:
         """How many rounds all who are still in the race have finished."""
@@ -199,13 +200,18 @@ class Progress:
             doubtful=0 < bits < DOUBTFUL_BITS and parameters < FORGIVING_PARAMETERS_COUNT,
             logs={(cell.cell.load.name, name): _logs(cell, name) for cell in cells for name in names},
             rounds_count=self._rounds_done(cells),
-            closed=frozenset(cell.cell.load.name for cell in cells if self._status_alone(cell).over),
+            closed=frozenset(cell.cell.load.name for cell in cells if self._is_closed(cell)),
         )
 
     def _has_left(self, cell: CellState) -> bool:
         """Whether the cell will have no (further) trials for a reason of its own, other than having enough."""
         word = self._status_alone(cell).word
         return word in {"failed", "skipped"} or (word == "done" and unbearable(cell) is not None)
+
+    def _is_closed(self, cell: CellState) -> bool:
+        """Whether the cell has had enough trials, and not only no more of them."""
+        failure = self._state.targets[cell.cell.target.key].load_failure
+        return cell.skipped is None and failure is None and self._status_alone(cell).word == "done"
 
     def _rounds_done(self, cells: Sequence[CellState]) -> int:
         return min(self._cell_rounds_done(cell) for cell in cells)

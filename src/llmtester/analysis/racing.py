@@ -10,9 +10,9 @@ equals the fastest. So being slow is no reason to be dropped: a slower but large
 - ``ready`` when it can still win, was measured often enough, no further trial would change its word and no rival is
   left. Who has nobody to race with is ready as soon as that holds for its own word.
 
-No trial changes a word that is certain, because the interval of every deciding metric lies within one band, nor one
-that lies so near a limit that the trials which are left would not tell (futility: Lan, Simon and Halperin, 1982). Who
-has nobody to race with is measured on in that case, as nobody waits.
+No trial changes a word that is certain, because the interval of every deciding metric lies within one band. One that
+lies so near a limit that the trials which are left will hardly tell is not waited for (futility by conditional power:
+Lan, Simon and Halperin, 1982), unless there is nobody to race with, when nobody waits.
 
 Verdicts fall only after whole rounds, from the trials of those rounds, so that they are the same whenever and in
 whichever process they are asked for. Differences are taken between trials of the same number (what one prompt costs
@@ -43,6 +43,9 @@ after that, when all that is at stake is the end of a long look at two nearly eq
 
 WORD_ALPHA = 0.01
 """Chance that a word which is called certain is not the right one."""
+
+FUTILE_CHANCE = 0.2
+"""A word is not waited for whose chance to become more certain is about this or less; usual in sequential trials."""
 
 LAUNCH_SD_LN = 0.01
 """What two starts of the same server may differ in, as a standard deviation of ln(speed): an assumption, on the safe
@@ -195,20 +198,17 @@ class _Round:
             best, worst = max(best, low), max(worst, high)
         return best, worst
 
-    def _lane_ranks(self, key: str, lane: Lane, *, at_the_end: bool = False) -> tuple[int, int]:
-        """The best and the worst word that a lane may deserve by now, or after all trials that are allowed if those to
-        come are like those that were."""
+    def _lane_ranks(self, key: str, lane: Lane) -> tuple[int, int]:
+        """The best and the worst word that a lane may deserve."""
         values = _clipped([value for value in self._logs[key][lane] if value is not None])
         spread = self._own[lane]
         if not values or spread is None:
             return _UNKNOWN
         sd, degrees = spread
-        count, launches = len(values), self._launches
-        if at_the_end:
-            count, launches = max(count, self._rules.quotas[lane[0]][-1]), self._most_launches
-        error = math.hypot(sd / math.sqrt(count), LAUNCH_SD_LN / math.sqrt(launches))
-        half = _one_sided_t(WORD_ALPHA / 2, degrees + count - len(values)) * error
-        middle = sum(values) / len(values)
+        half = _one_sided_t(WORD_ALPHA / 2, degrees) * _error(sd, len(values), self._launches)
+        return self._words_within(lane, sum(values) / len(values), half)
+
+    def _words_within(self, lane: Lane, middle: float, half: float) -> tuple[int, int]:
         ends = [
             ORDER.index(ratings.rate(math.exp(end), self._infos[lane[1]], self._rules.bands))
             for end in (middle - half, middle + half)
@@ -217,7 +217,7 @@ class _Round:
 
     def _would_not_tell(self, entrant: Entrant) -> bool:
         """Whether further trials would leave the word open: no lane that could still make it worse than it is at best
-        would come down on one side of its limit."""
+        is likely to become more certain."""
         best, _ = self._ranks[entrant.key]
         own = self._logs[entrant.key]
         spoiling = [lane for lane in self._lanes if lane in own and self._lane_ranks(entrant.key, lane)[1] > best]
@@ -227,8 +227,17 @@ class _Round:
         load, _ = lane
         if load in entrant.closed and len(entrant.logs[lane]) <= self._ends[load]:
             return False
-        best, worst = outlook = self._lane_ranks(entrant.key, lane, at_the_end=True)
-        return best == worst or outlook == _UNKNOWN or self._rules.one_start
+        values = _clipped([value for value in self._logs[entrant.key][lane] if value is not None])
+        spread = self._own[lane]
+        if self._rules.one_start or not values or spread is None:
+            return True
+        sd, degrees = spread
+        most = max(len(values), self._rules.quotas[load][-1])
+        now, end = _error(sd, len(values), self._launches), _error(sd, most, self._most_launches)
+        half = _one_sided_t(WORD_ALPHA / 2, degrees + most - len(values)) * end
+        drift = _one_sided_t(FUTILE_CHANCE, degrees) * math.sqrt(max(0.0, now**2 - end**2))
+        middle, present = sum(values) / len(values), self._lane_ranks(entrant.key, lane)
+        return any(self._words_within(lane, middle + moved, half) != present for moved in (-drift, 0.0, drift))
 
     def _dominator(self, entrant: Entrant) -> Entrant | None:
         """The fastest of those that are at least as capable, reliably faster and not worse rated."""
@@ -325,7 +334,7 @@ class _Round:
 
     def _word(self, entrant: Entrant) -> str:
         best, worst = (ORDER[rank].value for rank in self._ranks[entrant.key])
-        return f"{best} for certain" if best == worst else f"{best} or {worst}, and more trials would not tell"
+        return f"{best} for certain" if best == worst else f"{best} or {worst}, and more trials would hardly tell"
 
     def _ratio(self, entrant: Entrant, other: Entrant) -> Estimate | None:
         """Speed of the entrant over that of the other, under the load where it is furthest behind."""
@@ -344,6 +353,11 @@ def _level(rank: int, entrant: Entrant) -> int:
     if rank > _ACCEPTABLE:
         return LEVELS_GOOD_ENOUGH + entrant.doubtful
     return 2 if entrant.doubtful else int(rank > _GOOD)
+
+
+def _error(sd: float, trials_count: int, launches_count: int) -> float:
+    """Standard error of a mean over trials in so many starts of a server."""
+    return math.hypot(sd / math.sqrt(trials_count), LAUNCH_SD_LN / math.sqrt(launches_count))
 
 
 def _pooled(series: Iterable[Sequence[float]]) -> tuple[float, int] | None:

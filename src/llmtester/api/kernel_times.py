@@ -1,8 +1,8 @@
 """What one weight of each tensor type costs on this machine, timed before a run so that it can foretell from its first
 minute, then remembered.
 
-For each type that a plan reads much of, the engine of the run serves a synthetic file of that type, with the threads of
-the run, and is asked a short question. Other programs can only make it look slower, so the fastest of a few starts
+For each type that a plan reads much of, the engine of the run serves a synthetic file of that type, with the settings
+of the run, and is asked a short question. Other programs can only make it look slower, so the fastest of a few starts
 counts, and the first runs time it again.
 """
 
@@ -13,16 +13,16 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from llmtester.domain.errors import ExitCode, LlmtesterError, RequestFailed
 from llmtester.domain.ports import Engine
-from llmtester.domain.records import Available, KernelTime, Machine, ServerTimings
-from llmtester.domain.work import Message, ModelRef, Plan, Request, ServerSettings, Target
+from llmtester.domain.records import Available, Buffer, KernelTime, Machine, ServerTimings
+from llmtester.domain.work import Message, ModelRef, Plan, Request, ServerSettings, Target, digest
 from llmtester.models import synthetic
 
 FEWEST_MODELS = 3
@@ -38,7 +38,7 @@ PASSES_COUNT = 3
 """In one run every type is timed so often, forth and back: two starts of a server differ, and what disturbs for a
 second spoils only one of them."""
 
-SMALLEST_FILE_BYTES = 64 * 2**20
+SMALLEST_FILE_BYTES, LARGEST_FILE_BYTES = 64 * 2**20, 512 * 2**20
 CACHES_COUNT = 2
 """A file is at least this many times the last level of cache, as real models are."""
 
@@ -51,33 +51,39 @@ PATIENCE_S = 20.0
 ANSWER_TOK, PROMPT_BYTES, CONTEXT_TOK = 32, 64, 256
 FILE_NAME = "kernel_times.json"
 
-Tell = Callable[[str], None]
+Tell: TypeAlias = Callable[[str], None]
+Attempts: TypeAlias = dict[str, KernelTime | None]
+"""What one run found of each type; ``None``: it could not be timed."""
 
 
 def known_kernels(engine: Engine, work: Plan, machine: Machine, folder: Path, tell: Tell) -> tuple[KernelTime, ...]:
     """The kernels that matter for the models of ``work``; empty where that would not pay or cannot be.
 
-    It does not pay with fewer than ``FEWEST_MODELS`` models, and not where a GPU does the work, whose time for a small
-    file says nothing of a large one. ``folder`` remembers and holds the files while they are needed; ``tell`` is told
-    before it takes time. A type that cannot be timed is left out.
+    It does not pay for fewer than ``FEWEST_MODELS`` models, nor where a GPU does the work, whose time for a small file
+    says nothing of a large one. ``folder`` remembers, and holds one file while it is needed; ``tell`` is told before it
+    takes time. A type that cannot be timed is left out.
     """
-    models = {target.model.fingerprint: target.model for target in work.targets if target.engine == engine.name}
+    targets = [target for target in work.targets if target.engine == engine.name]
     here = engine.available()
-    settings = next((target.settings for target in work.targets if target.engine == engine.name), ServerSettings())
+    models = {target.model.fingerprint: target.model for target in targets if _main_type(target.model)}
     if len(models) < FEWEST_MODELS or not isinstance(here, Available):
         return ()
-    if machine.gpus and settings.gpu_layers != 0:
-        return ()
     wanted = _types(list(models.values()))
-    memory = _Memory(
-        folder / FILE_NAME,
-        f"{machine.cpu_model}, {machine.cpu_limit_cores} cores, {here.build}, {settings.threads} threads",
-    )
-    missing = [name for name in wanted if len(memory.of(name)) < MEASUREMENTS_COUNT]
+    settings = replace(targets[0].settings, context_tok=CONTEXT_TOK, slots=1)
+    how = digest([here.detail, asdict(settings)])
+    conditions = f"{machine.cpu_model}, {machine.cpu_limit_cores} cores, {engine.name} {here.build}, {how}"
+    memory = _Memory(folder / FILE_NAME, conditions)
+    missing = [name for name in wanted if memory.attempts_count(name) < MEASUREMENTS_COUNT]
     if missing:
         tell(f"Timing what this machine needs for {', '.join(missing)}: seconds, in the first runs only.")
         memory.add(time_kernels(engine, settings, machine, folder / "synthetic", missing))
     return tuple(found for name in wanted if (found := _fastest(memory.of(name))))
+
+
+def _main_type(model: ModelRef) -> str | None:
+    """The type that most of what is read has, if a file of it can be written."""
+    first = model.read_per_token[0].tensor_type if model.read_per_token else None
+    return first if first in synthetic.TYPES else None
 
 
 def _types(models: Sequence[ModelRef]) -> list[str]:
@@ -102,63 +108,86 @@ def _fastest(measured: Sequence[KernelTime]) -> KernelTime | None:
 
 def time_kernels(
     engine: Engine, settings: ServerSettings, machine: Machine, folder: Path, names: Sequence[str]
-) -> list[KernelTime]:
-    """One measurement of each tensor type, in ``folder``, which is removed; types that cannot be timed within
-    ``PATIENCE_S`` are left out.
+) -> Attempts:
+    """One measurement of each tensor type; ``None`` for one that cannot be timed within ``PATIENCE_S``, and for all
+    once a server says that a GPU works. ``folder`` holds one file at a time and is removed.
 
-    The first signal ends it after the present server: it raises ``KeyboardInterrupt`` or ``SystemExit`` then.
+    The first signal ends it after the present server, the second at once: it raises ``KeyboardInterrupt`` or
+    ``SystemExit`` then.
     """
     from llmtester.host.interrupts import run_until_stopped
 
     heard: list[str] = []
+    found: dict[str, list[KernelTime]] = {name: [] for name in names}
 
-    async def time_all() -> list[KernelTime]:
-        found: dict[str, list[KernelTime]] = {name: [] for name in names}
-        for number in range(PASSES_COUNT):
-            for name in list(found) if number % 2 == 0 else reversed(found):
+    async def time_all() -> None:
+        waiting = list(names)
+        for _ in range(PASSES_COUNT):
+            for name in waiting:
                 if heard:
-                    break
+                    return
                 layers = _layers(name, machine)
                 try:
-                    async with asyncio.timeout(PATIENCE_S):
-                        said = await _answer(engine, _target(engine, settings, _file(folder, name, layers)))
+                    with _file(folder, name, layers) as path:
+                        async with asyncio.timeout(PATIENCE_S):
+                            said = await _answer(engine, _target(engine, settings, path))
+                except _GpuWorks:
+                    found.clear()
+                    return
                 except (LlmtesterError, RequestFailed, OSError):  # the last one holds TimeoutError
                     said = None
                 found[name] += _per_weight(name, said, synthetic.weights_count(layers))
-            found = {name: each for name, each in found.items() if each}  # what failed once will fail again
-        return [fastest for each in found.values() if (fastest := _fastest(each))]
+            waiting = [name for name in reversed(waiting) if found[name]]  # what failed once will fail again
 
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
     try:
-        timed = run_until_stopped(time_all, heard.append)
+        run_until_stopped(time_all, heard.append)
+    except asyncio.CancelledError:
+        if not heard:
+            raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if heard == ["SIGINT"]:
+    if heard and heard[0] == "SIGINT":
         raise KeyboardInterrupt
     if heard:
         raise SystemExit(ExitCode.TERMINATED)
-    return timed
+    return {name: _fastest(found.get(name, ())) for name in names}
 
 
-def _file(folder: Path, name: str, layers: int) -> Path:
-    """The synthetic file of a type, written the first time."""
+class _GpuWorks(Exception):
+    """A server has put weights or its cache on another device than the processor."""
+
+
+@contextmanager
+def _file(folder: Path, name: str, layers: int) -> Iterator[Path]:
+    """The synthetic file of a type for as long as it is needed. Raises ``OSError``."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.gguf"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+    try:
         synthetic.write_synthetic(path, name, layers)
-    return path
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _target(engine: Engine, settings: ServerSettings, path: Path) -> Target:
     model = ModelRef("synthetic", path.stem, str(path), path.stat().st_size, f"synthetic {path.stem}")
-    return Target(engine.name, model, replace(settings, context_tok=CONTEXT_TOK, slots=1))
+    return Target(engine.name, model, settings)
 
 
 async def _answer(engine: Engine, target: Target) -> ServerTimings | None:
-    """What the server of a file says of one answer. Raises ``LlmtesterError`` or ``RequestFailed``."""
+    """What the server of a file says of one answer. Raises ``LlmtesterError``, ``RequestFailed`` or ``_GpuWorks``."""
     asked = Request("timing", (Message("user", "x" * PROMPT_BYTES),), ANSWER_TOK)
     async with engine.open(target, Path(target.model.path).with_suffix("")) as session:
+        if any(_on_gpu(buffer) for buffer in session.facts.buffers):
+            raise _GpuWorks
         return (await session.generate(asked, lambda at_ns: None)).server
+
+
+def _on_gpu(buffer: Buffer) -> bool:
+    """Whether weights or cache lie elsewhere than in ``CPU``, ``CPU_REPACK``, ``AMX`` or host memory of a GPU."""
+    of_processor = buffer.device.startswith(("CPU", "AMX")) or buffer.device.endswith("_Host")
+    return buffer.purpose in {"model", "KV"} and not of_processor
 
 
 def _per_weight(name: str, server: ServerTimings | None, weights_count: int) -> list[KernelTime]:
@@ -173,37 +202,50 @@ def _per_weight(name: str, server: ServerTimings | None, weights_count: int) -> 
 
 
 def _layers(name: str, machine: Machine) -> int:
-    """So many layers that no cache holds them."""
+    """So many layers that no cache holds them, unless they would be too large for a file that is only looked at."""
     wanted_bytes = max(SMALLEST_FILE_BYTES, CACHES_COUNT * (machine.l3_cache_bytes or 0))
-    most_bytes = machine.memory_limit_bytes * MEMORY_SHARE
+    most_bytes = min(LARGEST_FILE_BYTES, machine.memory_limit_bytes * MEMORY_SHARE)
     return max(1, math.ceil(min(wanted_bytes, most_bytes) / synthetic.layer_bytes(name)))
 
 
 class _Memory:
-    """Measurements of earlier runs by conditions and type. A file that cannot be used is as good as none."""
+    """Attempts of earlier runs by conditions and type. What cannot be used of a file is as good as not there."""
 
     def __init__(self, path: Path, conditions: str) -> None:
         self._path, self._conditions = path, conditions
-        self._kept: dict[str, list[KernelTime]] = {}
-        self._others: dict[str, object] = {}
+        self._all: dict[str, Any] = {}
+        self._kept: dict[str, list[KernelTime | None]] = {}
         with suppress(OSError, ValueError, TypeError, AttributeError):
-            self._others = dict(json.loads(path.read_text(encoding="utf-8")))
-            rows: Any = self._others.pop(conditions, {})
-            self._kept = {name: [KernelTime(name, *map(float, row)) for row in each] for name, each in rows.items()}
+            self._all = dict(json.loads(path.read_text(encoding="utf-8")))
+            for name, rows in self._all.get(conditions, {}).items():
+                self._kept[name] = [_row(name, row) for row in rows]
+
+    def attempts_count(self, name: str) -> int:
+        """How many runs have tried to time a type."""
+        return len(self._kept.get(name, []))
 
     def of(self, name: str) -> list[KernelTime]:
         """What is known of a type."""
-        return self._kept.get(name, [])
+        return [one for one in self._kept.get(name, []) if one]
 
-    def add(self, measured: Sequence[KernelTime]) -> None:
+    def add(self, attempts: Attempts) -> None:
         """Keep more for the next run; where nothing can be written, for this one only."""
-        for one in measured:
-            self._kept.setdefault(one.tensor_type, []).append(one)
+        for name, one in attempts.items():
+            self._kept.setdefault(name, []).append(one)
         rows = {
-            name: [[one.decode_weight_s, one.prefill_weight_s] for one in each] for name, each in self._kept.items()
+            name: [[one.decode_weight_s, one.prefill_weight_s] if one else None for one in each]
+            for name, each in self._kept.items()
         }
         partial = self._path.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(self._others | {self._conditions: rows}), encoding="utf-8")
+            partial.write_text(json.dumps(self._all | {self._conditions: rows}), encoding="utf-8")
             partial.replace(self._path)
+
+
+def _row(name: str, row: object) -> KernelTime | None:
+    """An attempt as it was kept; ``None`` for one that failed and for what is no time."""
+    if not isinstance(row, list) or len(row) != 2:
+        return None
+    sound = all(isinstance(value, float) and 0 < value < 1 for value in row)
+    return KernelTime(name, *row) if sound else None

@@ -76,20 +76,19 @@ def run(loaded: Loaded, *, work: Plan | None = None, observer: Observer | None =
     _, engine = choose_engine(settings)
     observer = observer or _Nobody()
     with runs.exclusive(_machine_lock(), "this machine"):
-        machine = measured_machine(engine, work, observer.preparing)
         folder = runs.create(settings.run.output_dir)
-        clock = SystemClock()
-        records = loaded.as_records()
-        first = RunStarted(clock.now_ns(), clock.instant(), folder.run_id, work, machine, records, __version__)
         try:
+            machine = measured_machine(engine, work, observer.preparing)
+            clock = SystemClock()
+            records = loaded.as_records()
+            first = RunStarted(clock.now_ns(), clock.instant(), folder.run_id, work, machine, records, __version__)
             with runs.exclusive(folder.lock, f"the run {folder.run_id}"), Journal.create(folder.journal, first) as book:
                 observer.started(folder)
                 observer.event(first)
                 bench = _Bench(engine, settings, observer, EventLog([first]))
                 ended = _measure(RunState([first]), book, folder, bench)
-        except EnvironmentNotReady:
+        finally:
             folder.discard()
-            raise
     return _result(folder, ended, settings)
 
 

@@ -112,7 +112,7 @@ def facts_of(headers: Sequence[Header], file_name: str = "") -> ModelFacts:
         weights_bytes=weights_bytes,
         file_bytes=sum(header.file_bytes for header in headers),
         bytes_by_type=bytes_by_type,
-        read_per_token=_read_per_token(tensors, keys),
+        read_per_token=_read_per_token(tensors, keys, own_layers),
         licence=keys.text("general.license"),
         context_tok=keys.whole("context_length"),
         layers_count=layers,
@@ -230,11 +230,13 @@ def _where_the_bytes_are(headers: Sequence[Header], layers: int) -> tuple[tuple[
 
 _INPUT = "token_embd.weight"
 _LOOKED_UP = ("per_layer_token_embd", "token_types", "position_embd")
-_EXPERTS = re.compile(r"blk\.\d+\.\w+_exps\.")
+_EXPERTS = re.compile(r"blk\.\d+\.(\w+_(ch)?exps|ffn_(gate|up|down)\.\d+)\.")
+"""Matrices that hold all experts of a layer, or one of them in files of the first years."""
 
 
-def _read_per_token(tensors: Sequence[Tensor], keys: _Keys) -> tuple[tuple[str, int, int], ...]:
-    """Tensor type, weights and bytes. The embedding counts where it is the output matrix too."""
+def _read_per_token(tensors: Sequence[Tensor], keys: _Keys, own_layers: int | None) -> tuple[tuple[str, int, int], ...]:
+    """Tensor type, weights and bytes. The embedding counts where it is the output matrix too; layers after
+    ``own_layers`` guess further tokens and are not asked."""
     tied = not any(tensor.name == "output.weight" for tensor in tensors)
     experts, used = keys.whole("expert_count"), keys.whole("expert_used_count")
     asked = min(1.0, used / experts) if experts and used else 1.0
@@ -242,6 +244,9 @@ def _read_per_token(tensors: Sequence[Tensor], keys: _Keys) -> tuple[tuple[str, 
     sizes: Counter[str] = Counter()
     for tensor in tensors:
         if tensor.name.startswith(_LOOKED_UP) or (tensor.name == _INPUT and not tied):
+            continue
+        layer = _LAYER.match(tensor.name)
+        if layer and own_layers is not None and int(layer[1]) >= own_layers:
             continue
         share = asked if _EXPERTS.match(tensor.name) else 1.0
         weights[tensor.type_name] += round(tensor.weights_count * share)

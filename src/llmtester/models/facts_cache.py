@@ -12,7 +12,7 @@ from llmtester.domain.errors import ModelError
 from llmtester.models.facts import ModelFacts, Recurrent
 
 FILE_NAME = "model-facts.json"
-SCHEMA = 1
+SCHEMA = 2
 MAX_ENTRIES = 20_000
 
 Stamp: TypeAlias = tuple[tuple[str, int, int], ...]

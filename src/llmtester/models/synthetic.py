@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,33 +30,39 @@ LAYER_SHAPES = {
 }
 WEIGHTS_PER_LAYER = sum(columns * rows for columns, rows in LAYER_SHAPES.values())
 
-SCALES_AT = {
-    "Q4_0": (0,),
-    "Q4_1": (0, 2),
-    "Q5_0": (0,),
-    "Q5_1": (0, 2),
-    "Q8_0": (0,),
-    "Q2_K": (80, 82),
-    "Q3_K": (108,),
-    "Q4_K": (0, 2),
-    "Q5_K": (0, 2),
-    "Q6_K": (208,),
-    "IQ4_NL": (0,),
-    "IQ4_XS": (0,),
-    "IQ3_S": (0,),
-    "IQ3_XXS": (0,),
-    "IQ2_S": (0,),
-    "IQ2_XS": (0,),
-    "IQ2_XXS": (0,),
-    "IQ1_S": (0,),
+SMALL = struct.pack("<e", 1e-4)
+"""A scale of 16 bits."""
+
+SCALES: Mapping[str, Mapping[int, bytes]] = {
+    "Q4_0": {0: SMALL},
+    "Q4_1": {0: SMALL, 2: SMALL},
+    "Q5_0": {0: SMALL},
+    "Q5_1": {0: SMALL, 2: SMALL},
+    "Q8_0": {0: SMALL},
+    "Q2_K": {80: SMALL, 82: SMALL},
+    "Q3_K": {108: SMALL},
+    "Q4_K": {0: SMALL, 2: SMALL},
+    "Q5_K": {0: SMALL, 2: SMALL},
+    "Q6_K": {208: SMALL},
+    "IQ4_NL": {0: SMALL},
+    "IQ4_XS": {0: SMALL},
+    "IQ3_S": {0: SMALL},
+    "IQ3_XXS": {0: SMALL},
+    "IQ2_S": {0: SMALL},
+    "IQ2_XS": {0: SMALL},
+    "IQ2_XXS": {0: SMALL},
+    "IQ1_S": {0: SMALL},
+    "TQ1_0": {52: SMALL},
+    "TQ2_0": {64: SMALL},
+    "MXFP4": {0: bytes([127 - 13])},
 }
-"""By type, the bytes of a block at which its 16-bit scales begin (``ggml-common.h`` of llama.cpp)."""
+"""By type, where in a block its scales lie and what is put there (``ggml-common.h`` of llama.cpp). That of MXFP4 is a
+power of two with a bias of 127."""
 
 FLOATS = {"F32": struct.pack("<f", 1e-3), "F16": struct.pack("<e", 1e-3), "BF16": struct.pack("<f", 1e-3)[2:]}
 ONE = struct.pack("<f", 1.0)
-SMALL_SCALE = struct.pack("<e", 1e-4)
 
-TYPES = (*SCALES_AT, *FLOATS)
+TYPES = (*SCALES, *FLOATS)
 """The tensor types that can be written."""
 
 RANDOM_BLOCKS = 1024
@@ -135,8 +141,8 @@ def _pattern(type_name: str) -> bytes:
     blocks = bytearray()
     for _ in range(RANDOM_BLOCKS):
         block = bytearray(chance.randbytes(block_bytes))
-        for at in SCALES_AT[type_name]:
-            block[at : at + 2] = SMALL_SCALE
+        for at, scale in SCALES[type_name].items():
+            block[at : at + len(scale)] = scale
         blocks += block
     return bytes(blocks)
 

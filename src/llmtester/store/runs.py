@@ -58,7 +58,7 @@ class RunFolder:
         return folder
 
     def discard(self) -> None:
-        """Take back a folder in which no journal came to be."""
+        """Take back the folder if no journal came to be in it."""
         if not self.journal.exists():
             self.lock.unlink(missing_ok=True)
             with suppress(OSError):  # somebody else put something into it
