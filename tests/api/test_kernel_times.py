@@ -140,7 +140,7 @@ def test_the_best_answer_counts_and_three_runs_look(tmp_path: Path) -> None:
         assert [kernel.tensor_type for kernel in kernels] == NAMES
         assert [kernel.decode_weight_s * 1e9 for kernel in kernels] == pytest.approx([best, 2.0, 1.0])
         assert [kernel.prefill_weight_s * 1e9 for kernel in kernels] == pytest.approx([best / 10, 0.2, 0.1])
-        assert told == ["Timing what this machine needs for Q4_K, Q6_K, Q8_0: seconds, in the first runs only."]
+        assert told == ["Timing this machine for Q4_K, Q6_K, Q8_0: some seconds, in the first runs only."]
         assert [each.name for each in tmp_path.iterdir()] == [kernel_times.FILE_NAME]
     engine.starts.clear()
     kernels, told = timed(engine, THREE, tmp_path)

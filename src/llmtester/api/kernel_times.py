@@ -75,7 +75,7 @@ def known_kernels(engine: Engine, work: Plan, machine: Machine, folder: Path, te
     memory = _Memory(folder / FILE_NAME, conditions)
     missing = [name for name in wanted if memory.attempts_count(name) < MEASUREMENTS_COUNT]
     if missing:
-        tell(f"Timing what this machine needs for {', '.join(missing)}: seconds, in the first runs only.")
+        tell(f"Timing this machine for {', '.join(missing)}: some seconds, in the first runs only.")
         memory.add(time_kernels(engine, settings, machine, folder / "synthetic", missing))
     return tuple(found for name in wanted if (found := _fastest(memory.of(name))))
 

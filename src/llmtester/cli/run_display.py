@@ -63,7 +63,7 @@ class Display:
     def preparing(self, what: str) -> None:
         """Something takes a while before the run begins."""
         if self._how != "none":
-            say(what)
+            _say_folded(what)
 
     def started(self, folder: RunFolder) -> None:
         """The run has a folder and a journal with its plan in it."""
@@ -83,7 +83,7 @@ class Display:
         self._plain = self._plain or api.plain_log()
         line = self._plain(event)
         if line:
-            say(folded(line, shutil.get_terminal_size().columns) if sys.stderr.isatty() else line)
+            _say_folded(line)
 
     def result(self, result: RunResult) -> None:
         """The verdict, where the files are and, after an interruption, how to go on."""
@@ -114,6 +114,11 @@ class Display:
     def go_on(self) -> str:
         """The command that goes on after an interruption."""
         return f"llmtester run --resume {self._folder.run_id}" if self._folder else "llmtester run"
+
+
+def _say_folded(line: str) -> None:
+    """On a terminal broken between words; whole in a pipe."""
+    say(folded(line, shutil.get_terminal_size().columns) if sys.stderr.isatty() else line)
 
 
 def print_event(what: str, event: Event) -> None:
