@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from llmtester.analysis.lens import Lens
 from llmtester.analysis.progress import Progress
 from llmtester.analysis.racing import quotas
+from llmtester.analysis.state import RunState
 from llmtester.analysis.summarise import summarise
 from llmtester.analysis.summary import CellSummary
 from llmtester.domain.errors import EngineFailure
-from llmtester.domain.events import Event, TargetFailed, TargetReady, TrialEnded, TrialStarted
+from llmtester.domain.events import CellSkipped, Event, TargetFailed, TargetReady, TrialEnded, TrialStarted
 from llmtester.domain.work import Cell, Load, ModelRef, Plan, ServerSettings, Target
 from llmtester.engines.fake import FakeEngine
 from tests.worlds import LENS, World
@@ -106,6 +107,30 @@ def test_one_alone_near_a_limit_is_measured_on() -> None:
     """Between good and excellent the word is open, and so is the cell."""
     found, _ = race(entrant("alone", 30.5, more="&noise=0.1"))
     assert found["alone"].trials_count == LOAD.max_trials
+
+
+def test_a_word_on_a_limit_does_not_keep_a_race_going() -> None:
+    """The larger model writes at the very limit between good and excellent: that it is one of both is the answer."""
+    found, _ = race(entrant("large", 30, billions=8, more="&noise=0.03"), entrant("small", 60, more="&noise=0.03"))
+    assert LOAD.min_trials <= found["large"].trials_count < LOAD.max_trials
+    assert found["large"].reason.endswith("excellent or good, and more trials would hardly tell")
+
+
+def test_who_ran_out_of_time_has_no_last_word() -> None:
+    """A cell that ends with what it has was not measured enough: nobody says that more trials would hardly tell."""
+    world = World()
+    model = entrant("alone", 30.5, more="&noise=0.1")
+    world.run(Plan((Cell(Target("fake", model, ServerSettings()), "interactive", LOAD),), visit_trials=2))
+    state = RunState()
+    for event in world.events:
+        state.apply(event)
+        (cell,) = state.cells.values()
+        if len(cell.trials) == LOAD.min_trials:
+            break
+    state.apply(CellSkipped(event.at_ns, cell.cell.key, "the budget is spent"))
+    progress = Progress(state, LENS)
+    assert progress.verdict(cell) is None
+    assert progress.status(cell).reason == "ended after 5 trials: the budget is spent"
 
 
 def test_a_fixed_set_of_questions_is_asked_to_its_end() -> None:
