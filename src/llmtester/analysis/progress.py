@@ -49,7 +49,7 @@ class CellStatus:
     @property
     def over(self) -> bool:
         """Nothing more will be measured for this cell."""
-        return self.word in {"done", "failed", "skipped"}
+        return self.word in ENDED
 
 
 class Progress:
@@ -153,13 +153,15 @@ class Progress:
     def _judge(self, race: _Race) -> None:
         """Ask for verdicts again if a round was completed, or somebody left, since the last time."""
         running: dict[str, list[CellState]] = {}
-        gone = set()
+        gone, closed = set(), set()
         for cell in race.cells:
             running.setdefault(cell.cell.target.key, []).append(cell)
-            if self._has_left(cell):
+            word = self._status_alone(cell).word
+            if word in ENDED and self._has_left(cell):
                 gone.add(cell.cell.target.key)
+            elif word == "done" and self._is_closed(cell):
+                closed.add(cell.cell.key)
         running = {key: cells for key, cells in running.items() if key not in gone}
-        closed = frozenset(cell.cell.key for cell in race.cells if self._is_closed(cell))
         if race.signature == (closed, self._whole_rounds(running, race.verdicts), *running):
             return
         race.verdicts = self._verdicts(running)
@@ -221,6 +223,9 @@ class Progress:
             return EVERY_ROUND
         return sum(len(cell.trials) >= end for end in self._looks(cell))
 
+
+ENDED = {"done", "failed", "skipped"}
+"""Words for a cell of which nothing more will be measured."""
 
 EVERY_ROUND = 1_000
 """More rounds than any race has: what is measured to its end has done all of them."""

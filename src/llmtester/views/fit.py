@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 
 def columns(text: str) -> int:
     """How many columns of a terminal ``text`` takes: two for wide characters, none for combining ones."""
+    return len(text) if text.isascii() else _wide_columns(text)
+
+
+@lru_cache(maxsize=4096)
+def _wide_columns(text: str) -> int:
+    """Remembered, because the parts of a dashboard are the same from frame to frame."""
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
     )
